@@ -1,0 +1,214 @@
+//! The walk over a message's fields that everything else here is made of.
+
+use std::ops::Range;
+
+use super::WireError;
+
+/// Most groups inside a group. Source: `protowire.DefaultRecursionLimit`.
+pub const GROUP_DEPTH_MAX: usize = 10_000;
+
+/// Greatest number of a message's field. Source: `protowire.MaxValidNumber`.
+const FIELD_NUMBER_MAX: u64 = (1 << 29) - 1;
+
+/// Greatest number of a field inside a group. Source: `protowire.DecodeTag`, which spares room for message sets.
+const GROUP_FIELD_NUMBER_MAX: u64 = i32::MAX as u64;
+
+const VARINT: u8 = 0;
+const FIXED64: u8 = 1;
+const BYTES: u8 = 2;
+const START_GROUP: u8 = 3;
+const END_GROUP: u8 = 4;
+const FIXED32: u8 = 5;
+
+/// One field of a message as it stands in the bytes. Ranges count from the start of the whole buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// 1 to 2^29 − 1.
+    pub number: u32,
+    /// What follows the tag, read by its wire type.
+    pub value: Value,
+    /// All bytes after the tag: a length prefix and a group's end tag are among them.
+    pub raw: Range<usize>,
+}
+
+/// A field's value by its wire type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Wire type 0.
+    Varint(u64),
+    /// Wire type 1: eight bytes.
+    Fixed64,
+    /// Wire type 2: where the bytes behind the length prefix are.
+    Bytes(Range<usize>),
+    /// Wire type 3: a well-formed group with its end.
+    Group,
+    /// Wire type 5: four bytes.
+    Fixed32,
+}
+
+impl Field {
+    /// The tag, as an integer. Its varint of least length is what Go writes before an unknown value.
+    #[must_use]
+    pub fn tag(&self) -> u64 {
+        let wire_type = match self.value {
+            Value::Varint(_) => VARINT,
+            Value::Fixed64 => FIXED64,
+            Value::Bytes(_) => BYTES,
+            Value::Group => START_GROUP,
+            Value::Fixed32 => FIXED32,
+        };
+        u64::from(self.number) << 3 | u64::from(wire_type)
+    }
+}
+
+/// The fields of a message, one after the other. After an error it is at its end.
+///
+/// Every value, known or unknown, is checked as Go's `protowire.ConsumeFieldValue` does; Go's readers of known
+/// fields take and refuse the same bytes.
+///
+/// Source: protobuf-go v1.36.11 `internal/impl/decode.go` `unmarshalPointerEager`, `encoding/protowire/wire.go`.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    buffer: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Walks the message that is all of `buffer`.
+    #[must_use]
+    pub fn new(buffer: &'a [u8]) -> Self {
+        Self { buffer, at: 0 }
+    }
+
+    /// Walks the message that is `range` of `buffer`. What of `range` lies outside of `buffer` is not there.
+    #[must_use]
+    pub fn within(buffer: &'a [u8], range: Range<usize>) -> Self {
+        let end = range.end.min(buffer.len());
+        Self {
+            buffer: buffer.get(..end).unwrap_or_default(),
+            at: range.start,
+        }
+    }
+
+    fn field(&mut self) -> Result<Field, WireError> {
+        let at = self.at;
+        let (number, wire_type) = self.tag(FIELD_NUMBER_MAX)?;
+        let start = self.at;
+        let value = match wire_type {
+            START_GROUP => {
+                self.skip_group(number)?;
+                Value::Group
+            }
+            _ => self.scalar(at, number, wire_type)?,
+        };
+        // The tag's check has bounded the number.
+        let number = number as u32;
+        Ok(Field {
+            number,
+            value,
+            raw: start..self.at,
+        })
+    }
+
+    /// Reads a tag; numbers reach from 1 to `number_max`.
+    fn tag(&mut self, number_max: u64) -> Result<(u64, u8), WireError> {
+        let at = self.at;
+        let tag = self.varint()?;
+        let number = tag >> 3;
+        if number == 0 || number > number_max {
+            return Err(WireError::FieldNumber {
+                at,
+                number,
+                max: number_max,
+            });
+        }
+        Ok((number, (tag & 7) as u8))
+    }
+
+    /// Reads a value that is no group; `at` is where its tag began.
+    fn scalar(&mut self, at: usize, number: u64, wire_type: u8) -> Result<Value, WireError> {
+        match wire_type {
+            VARINT => self.varint().map(Value::Varint),
+            FIXED64 => self.take(at, 8).map(|_| Value::Fixed64),
+            FIXED32 => self.take(at, 4).map(|_| Value::Fixed32),
+            BYTES => {
+                let length = self.varint()?;
+                self.take(at, length).map(Value::Bytes)
+            }
+            END_GROUP => Err(WireError::EndGroup { at, number }),
+            _ => Err(WireError::WireType { at, wire_type }),
+        }
+    }
+
+    /// Reads on to the end of group `number`, whose tag was just read. Keeps the open groups in a list, so that
+    /// no input can exhaust the stack.
+    fn skip_group(&mut self, number: u64) -> Result<(), WireError> {
+        let mut open = vec![number];
+        while let Some(innermost) = open.last().copied() {
+            let at = self.at;
+            let (number, wire_type) = self.tag(GROUP_FIELD_NUMBER_MAX)?;
+            match wire_type {
+                END_GROUP if number == innermost => {
+                    open.pop();
+                }
+                START_GROUP if open.len() > GROUP_DEPTH_MAX => {
+                    return Err(WireError::GroupDepth {
+                        at,
+                        max: GROUP_DEPTH_MAX,
+                    });
+                }
+                START_GROUP => open.push(number),
+                _ => {
+                    self.scalar(at, number, wire_type)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a varint of at most ten bytes; the tenth may be 0 or 1.
+    fn varint(&mut self) -> Result<u64, WireError> {
+        let at = self.at;
+        let rest = self.buffer.get(at..).unwrap_or_default();
+        let mut value = 0;
+        for (index, byte) in rest.iter().take(10).enumerate() {
+            if index == 9 && *byte > 1 {
+                return Err(WireError::VarintOverflow { at });
+            }
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if *byte < 0x80 {
+                self.at = at + index + 1;
+                return Ok(value);
+            }
+        }
+        Err(WireError::Truncated { at })
+    }
+
+    /// Takes the next `length` bytes; `at` is where the field began.
+    fn take(&mut self, at: usize, length: u64) -> Result<Range<usize>, WireError> {
+        let left = self.buffer.len().saturating_sub(self.at);
+        match usize::try_from(length) {
+            Ok(length) if length <= left => {
+                let start = self.at;
+                self.at += length;
+                Ok(start..self.at)
+            }
+            _ => Err(WireError::Truncated { at }),
+        }
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<Field, WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.buffer.len() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_err() {
+            self.at = self.buffer.len();
+        }
+        Some(field)
+    }
+}
