@@ -1,0 +1,60 @@
+//! The channel that a module works for.
+
+use crate::host;
+
+/// The channel, at the config sequence for which the module was loaded.
+///
+/// Each method asks the host and costs fuel: ask once, in the constructor, and keep the answer.
+pub struct Channel(pub(crate) host::Channel);
+
+impl Channel {
+    /// The channel's id.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// How often the channel's config has changed.
+    #[must_use]
+    pub fn config_sequence(&self) -> u64 {
+        self.0.config_sequence()
+    }
+
+    /// Limits of a block.
+    #[must_use]
+    pub fn batch_size(&self) -> BatchSize {
+        self.0.batch_size()
+    }
+
+    /// Whether the channel takes envelopes, or only config updates.
+    #[must_use]
+    pub fn consensus_state(&self) -> ConsensusState {
+        self.0.consensus_state()
+    }
+
+    /// Whether the Orderer group of the channel config asks for this capability.
+    #[must_use]
+    pub fn has_orderer_capability(&self, name: &str) -> bool {
+        self.0.has_orderer_capability(name)
+    }
+}
+
+/// Limits of a block, as the channel config sets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchSize {
+    /// Most envelopes in a block. Above zero.
+    pub max_message_count: u32,
+    /// Most bytes (payload and signature) of one envelope, and of a batch of several.
+    pub absolute_max_bytes: u32,
+    /// Bytes at which the standard rule cuts. At most `absolute_max_bytes`.
+    pub preferred_max_bytes: u32,
+}
+
+/// Whether the channel takes envelopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsensusState {
+    /// Envelopes and config updates.
+    Normal,
+    /// Config updates only.
+    Maintenance,
+}

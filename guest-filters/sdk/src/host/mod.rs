@@ -1,0 +1,26 @@
+//! What a module asks of its host: the component's imports, or in a native build a stand-in for them.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::*;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wasm::*;
+
+#[cfg(target_arch = "wasm32")]
+#[allow(
+    unsafe_code,
+    missing_docs,
+    clippy::all,
+    reason = "written by the generator"
+)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../proto/wit/world.wit",
+        world: "batch-policy",
+        pub_export_macro: true,
+    });
+}

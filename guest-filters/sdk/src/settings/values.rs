@@ -1,0 +1,160 @@
+//! From a setting's text to a value.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+/// A type that a setting can be read into.
+///
+/// There are whole numbers (digits only, zero refused where the type has none), `bool`, `String`, [`ByteSize`], and lists
+/// of those, separated by commas. An author's own choices are one more:
+///
+/// ```
+/// use raddle_guest::{FromSetting, testing::settings};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Order { Fifo, Fair }
+///
+/// impl FromSetting for Order {
+///     fn expected() -> String {
+///         "`fifo` or `fair`".to_owned()
+///     }
+///
+///     fn from_setting(value: &str) -> Option<Self> {
+///         match value {
+///             "fifo" => Some(Self::Fifo),
+///             "fair" => Some(Self::Fair),
+///             _ => None,
+///         }
+///     }
+/// }
+///
+/// assert_eq!(settings([("order", "fair")]).required("order"), Ok(Order::Fair));
+/// ```
+pub trait FromSetting: Sized {
+    /// What a value looks like, as in "expected …".
+    fn expected() -> String;
+
+    /// The value, or nothing if the text is not one.
+    fn from_setting(value: &str) -> Option<Self>;
+}
+
+macro_rules! whole_numbers {
+    ($($type:ty: $expected:literal;)*) => {$(
+        impl FromSetting for $type {
+            fn expected() -> String {
+                $expected.to_owned()
+            }
+
+            fn from_setting(value: &str) -> Option<Self> {
+                // The library would take a plus sign too: one way of writing a number is enough.
+                if value.starts_with('+') { None } else { value.parse().ok() }
+            }
+        }
+    )*};
+}
+
+whole_numbers! {
+    u8: "a whole number from 0 to 255";
+    u16: "a whole number from 0 to 65535";
+    u32: "a whole number from 0 to 4294967295";
+    u64: "a whole number from 0 to 18446744073709551615";
+    i32: "a whole number from -2147483648 to 2147483647";
+    i64: "a whole number from -9223372036854775808 to 9223372036854775807";
+    NonZeroU32: "a whole number from 1 to 4294967295";
+    NonZeroU64: "a whole number from 1 to 18446744073709551615";
+}
+
+impl FromSetting for bool {
+    fn expected() -> String {
+        "`true` or `false`".to_owned()
+    }
+
+    fn from_setting(value: &str) -> Option<Self> {
+        value.parse().ok()
+    }
+}
+
+impl FromSetting for String {
+    fn expected() -> String {
+        "a text".to_owned()
+    }
+
+    fn from_setting(value: &str) -> Option<Self> {
+        Some(value.to_owned())
+    }
+}
+
+/// Separated by commas; spaces around an item are dropped. Empty text is an empty list.
+impl<T: FromSetting> FromSetting for Vec<T> {
+    fn expected() -> String {
+        let mut expected = "a list, separated by commas, each ".to_owned();
+        expected.push_str(&T::expected());
+        expected
+    }
+
+    fn from_setting(value: &str) -> Option<Self> {
+        if value.trim().is_empty() {
+            return Some(Self::new());
+        }
+        value
+            .split(',')
+            .map(|item| T::from_setting(item.trim()))
+            .collect()
+    }
+}
+
+/// An amount of bytes, written as a whole number with or without a unit: `4096`, `64 KiB`, `2MiB`.
+///
+/// ```
+/// use raddle_guest::{ByteSize, testing::settings};
+///
+/// assert_eq!(settings([("size", "64 KiB")]).required("size"), Ok(ByteSize::kibi(64)));
+/// assert_eq!(ByteSize::kibi(64).bytes(), 65_536);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteSize(u64);
+
+impl ByteSize {
+    /// So many bytes.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// So many times 1,024 bytes; the largest size there is if that is too much.
+    #[must_use]
+    pub const fn kibi(kibibytes: u64) -> Self {
+        Self(kibibytes.saturating_mul(1 << 10))
+    }
+
+    /// So many times 1,048,576 bytes; the largest size there is if that is too much.
+    #[must_use]
+    pub const fn mebi(mebibytes: u64) -> Self {
+        Self(mebibytes.saturating_mul(1 << 20))
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromSetting for ByteSize {
+    fn expected() -> String {
+        "a size in bytes, such as `4096`, `64 KiB` or `2 MiB`".to_owned()
+    }
+
+    fn from_setting(value: &str) -> Option<Self> {
+        let (digits, unit_bytes) = match value {
+            _ if value.ends_with("KiB") => (value.strip_suffix("KiB")?, 1 << 10),
+            _ if value.ends_with("MiB") => (value.strip_suffix("MiB")?, 1 << 20),
+            _ if value.ends_with("GiB") => (value.strip_suffix("GiB")?, 1 << 30),
+            _ => (value, 1),
+        };
+        let digits = digits
+            .strip_suffix(' ')
+            .filter(|_| unit_bytes > 1)
+            .unwrap_or(digits);
+        u64::from_setting(digits)?.checked_mul(unit_bytes).map(Self)
+    }
+}

@@ -1,0 +1,321 @@
+//! `cargo xtask guests`: builds the modules that Raddle ships, and checks that what is committed is what the sources say.
+//!
+//! `guest-filters/dist` is committed, so that building Raddle needs no WebAssembly toolchain. `dist/MANIFEST` names the
+//! one toolchain whose bytes those are, a hash of the sources, and each component's digest.
+
+mod component;
+mod manifest;
+mod sources;
+mod toolchain;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+use manifest::{Entry, Manifest};
+use toolchain::Toolchain;
+
+/// Components by their path below `dist`, with `/` between folders.
+type Components = BTreeMap<String, Vec<u8>>;
+
+/// What `run` has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// The components were built and written.
+    Built,
+    /// Sources, digests and rebuilt bytes are what `MANIFEST` says.
+    Checked,
+    /// Sources and digests are what `MANIFEST` says; the toolchain that it names is not here to rebuild the bytes.
+    BytesNotCompared {
+        /// The toolchain that `MANIFEST` names.
+        toolchain: String,
+    },
+}
+
+/// Builds all guests into `dist`, or with `check` compares `dist` with the sources and writes nothing.
+///
+/// # Errors
+///
+/// No usable toolchain (when building), guests that do not build, or `dist` not being what the sources say. A missing
+/// toolchain is no error of a check: see [`Outcome::BytesNotCompared`].
+pub fn run(check: bool) -> anyhow::Result<Outcome> {
+    let dirs = Dirs::find()?;
+    if check {
+        check_dist(&dirs)
+    } else {
+        build_dist(&dirs)
+    }
+}
+
+/// Formats, lints and tests the guests' own workspace natively. What its commands print passes through.
+///
+/// # Errors
+///
+/// The first command that fails.
+pub fn native_tests() -> anyhow::Result<()> {
+    let dirs = Dirs::find()?;
+    for arguments in [
+        &["fmt", "--all", "--check"][..],
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        // The hostile guests are examples, whose tests cargo runs only when told to.
+        &["test", "--workspace", "--locked", "--lib", "--examples"],
+        &["test", "--workspace", "--locked", "--doc"],
+    ] {
+        let status = Command::new(cargo())
+            .args(arguments)
+            .current_dir(&dirs.guests)
+            .status();
+        let status = status.context("cargo cannot be started")?;
+        ensure!(
+            status.success(),
+            "`cargo {}` in guest-filters failed",
+            arguments.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// Folders that this task reads and writes.
+struct Dirs {
+    /// The repository's root.
+    root: PathBuf,
+    /// The guests' workspace.
+    guests: PathBuf,
+    /// Where the components are committed.
+    dist: PathBuf,
+}
+
+impl Dirs {
+    fn find() -> anyhow::Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+        let root = root.context("xtask is not at host/xtask")?.to_path_buf();
+        let guests = root.join("guest-filters");
+        let dist = guests.join("dist");
+        Ok(Self { root, guests, dist })
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.dist.join("MANIFEST")
+    }
+}
+
+/// The cargo that runs this task.
+fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+// === build ===
+
+fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
+    let named = Manifest::read(&dirs.manifest())
+        .ok()
+        .map(|manifest| manifest.toolchain);
+    let candidates = toolchain::candidates()?;
+    // The toolchain that MANIFEST names, if it is here: then only what changed in the sources changes in the bytes.
+    let toolchain = candidates
+        .iter()
+        .find(|candidate| Some(candidate.identity()) == named)
+        .or(candidates.first())
+        .context(toolchain::NONE_FOUND)?;
+    let components = build(dirs, toolchain)?;
+    let manifest = Manifest {
+        toolchain: toolchain.identity(),
+        sources: sources::digest(&dirs.root, &dirs.guests)?,
+        components: components
+            .iter()
+            .map(|(name, bytes)| (name.clone(), Entry::of(bytes)))
+            .collect(),
+    };
+    for stale in component_files(&dirs.dist)?
+        .keys()
+        .filter(|name| !components.contains_key(*name))
+    {
+        fs::remove_file(dirs.dist.join(stale)).with_context(|| format!("dist/{stale}"))?;
+    }
+    for (name, bytes) in &components {
+        let path = dirs.dist.join(name);
+        fs::create_dir_all(path.parent().context("dist has no parent")?)?;
+        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+    }
+    fs::write(dirs.manifest(), manifest.to_string())?;
+    println!(
+        "wrote {} components to {}",
+        components.len(),
+        dirs.dist.display()
+    );
+    Ok(Outcome::Built)
+}
+
+/// Builds every guest and makes a component of each.
+fn build(dirs: &Dirs, toolchain: &Toolchain) -> anyhow::Result<Components> {
+    println!("building guests with {}", toolchain.identity());
+    let mut components = Components::new();
+    for artifact in toolchain.build(&dirs.guests)? {
+        let core_module =
+            fs::read(&artifact.path).with_context(|| artifact.path.display().to_string())?;
+        let name = if artifact.is_hostile {
+            format!("hostile/{}.wasm", artifact.name)
+        } else {
+            format!("{}.wasm", artifact.name)
+        };
+        let bytes = component::encode(&core_module).with_context(|| name.clone())?;
+        let functions =
+            component::imported_functions(&core_module).with_context(|| name.clone())?;
+        println!(
+            "{name:<32} {:>6} bytes, imports: {}",
+            bytes.len(),
+            functions.join(" ")
+        );
+        components.insert(name, bytes);
+    }
+    ensure!(!components.is_empty(), "cargo built no guest");
+    Ok(components)
+}
+
+// === check ===
+
+fn check_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
+    let manifest = Manifest::read(&dirs.manifest())?;
+    let sources = sources::digest(&dirs.root, &dirs.guests)?;
+    ensure!(
+        sources == manifest.sources,
+        "guest-filters has changed since its components were built: sources are {sources}, dist/MANIFEST says {}; \
+         run `cargo xtask guests`",
+        manifest.sources
+    );
+    let committed = component_files(&dirs.dist)?;
+    compare_digests(&manifest, &committed)?;
+    let toolchain = toolchain::candidates()?
+        .into_iter()
+        .find(|found| found.identity() == manifest.toolchain);
+    let Some(toolchain) = toolchain else {
+        println!(
+            "sources and digests agree; bytes were not compared: {} is not here",
+            manifest.toolchain
+        );
+        return Ok(Outcome::BytesNotCompared {
+            toolchain: manifest.toolchain,
+        });
+    };
+    let rebuilt = build(dirs, &toolchain)?;
+    let differing = differing_names(&committed, &rebuilt);
+    ensure!(
+        differing.is_empty(),
+        "rebuilt with {}, these components are not the committed ones: {}",
+        toolchain.details(),
+        differing.join(", ")
+    );
+    println!(
+        "sources, digests and bytes of {} components agree",
+        rebuilt.len()
+    );
+    Ok(Outcome::Checked)
+}
+
+fn compare_digests(manifest: &Manifest, committed: &Components) -> anyhow::Result<()> {
+    for (name, entry) in &manifest.components {
+        let Some(bytes) = committed.get(name) else {
+            bail!("dist/{name} is missing, and stands in MANIFEST")
+        };
+        let found = Entry::of(bytes);
+        ensure!(
+            found == *entry,
+            "dist/{name} is {found}, MANIFEST says {entry}"
+        );
+    }
+    match committed
+        .keys()
+        .find(|name| !manifest.components.contains_key(*name))
+    {
+        Some(name) => bail!("dist/{name} does not stand in MANIFEST"),
+        None => Ok(()),
+    }
+}
+
+fn differing_names(committed: &Components, rebuilt: &Components) -> Vec<String> {
+    let mut names: Vec<_> = committed.keys().chain(rebuilt.keys()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| committed.get(name) != rebuilt.get(name));
+    names
+}
+
+/// Every component below `dist`.
+fn component_files(dist: &Path) -> anyhow::Result<Components> {
+    sources::files(dist, &|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "wasm")
+    })?
+    .into_iter()
+    .map(|(name, path)| {
+        Ok((
+            name,
+            fs::read(&path).with_context(|| path.display().to_string())?,
+        ))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+
+    use super::*;
+
+    fn components(entries: &[(&str, &[u8])]) -> Components {
+        entries
+            .iter()
+            .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn a_component_that_is_changed_missing_or_unlisted_is_named() {
+        let manifest = Manifest {
+            toolchain: "rustc 1.0".into(),
+            sources: "0".repeat(64),
+            components: [("a.wasm".to_owned(), Entry::of(b"one"))].into(),
+        };
+        compare_digests(&manifest, &components(&[("a.wasm", b"one")])).unwrap();
+        for (committed, complaint) in [
+            (components(&[("a.wasm", b"two")]), "dist/a.wasm is 3 bytes"),
+            (components(&[]), "dist/a.wasm is missing"),
+            (
+                components(&[("a.wasm", b"one"), ("b.wasm", b"")]),
+                "dist/b.wasm does not stand",
+            ),
+        ] {
+            let error = compare_digests(&manifest, &committed)
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(complaint), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_rebuild_names_every_component_that_differs() {
+        let committed = components(&[("gone", b"1"), ("other", b"1"), ("same", b"1")]);
+        let rebuilt = components(&[("new", b"1"), ("other", b"2"), ("same", b"1")]);
+        assert_eq!(
+            differing_names(&committed, &rebuilt),
+            ["gone", "new", "other"]
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! Which files a component is made from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use super::toolchain;
+
+/// The contract that guests are built against.
+const WIT: &str = "proto/wit/world.wit";
+
+/// SHA-256 over everything that decides the components' bytes, the toolchain apart: sources and lock file of the guests,
+/// the contract, and how the compiler is called.
+pub fn digest(root: &Path, guests: &Path) -> anyhow::Result<String> {
+    let mut sources = files(guests, &is_source)?;
+    sources.insert(format!("../{WIT}"), root.join(WIT));
+    let mut hasher = Sha256::new();
+    for recipe in toolchain::RECIPE {
+        add(&mut hasher, recipe.as_bytes());
+    }
+    for (name, path) in &sources {
+        add(&mut hasher, name.as_bytes());
+        add(
+            &mut hasher,
+            &fs::read(path).with_context(|| path.display().to_string())?,
+        );
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// The length first, so that no two lists of parts hash alike.
+fn add(hasher: &mut Sha256, part: &[u8]) {
+    hasher.update((part.len() as u64).to_be_bytes());
+    hasher.update(part);
+}
+
+fn is_source(path: &Path) -> bool {
+    let is = |name: &str| path.file_name().is_some_and(|file| file == name);
+    path.extension().is_some_and(|extension| extension == "rs")
+        || is("Cargo.toml")
+        || is("Cargo.lock")
+}
+
+/// Files below `dir` that `wanted` takes, by their path from `dir` with `/` between folders. Build output and hidden
+/// folders are left out; a folder that does not exist is empty.
+pub fn files(
+    dir: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut found = BTreeMap::new();
+    if dir.is_dir() {
+        collect(dir, "", wanted, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn collect(
+    dir: &Path,
+    prefix: &str,
+    wanted: &dyn Fn(&Path) -> bool,
+    found: &mut BTreeMap<String, PathBuf>,
+) -> anyhow::Result<()> {
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let path = entry?.path();
+        let file_name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let name = format!("{prefix}{file_name}");
+        if path.is_dir() {
+            if file_name != "target" && !file_name.starts_with('.') {
+                collect(&path, &format!("{name}/"), wanted, found)?;
+            }
+        } else if wanted(&path) {
+            found.insert(name, path);
+        }
+    }
+    Ok(())
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
