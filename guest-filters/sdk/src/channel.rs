@@ -4,7 +4,9 @@ use crate::host;
 
 /// The channel, at the config sequence for which the module was loaded.
 ///
-/// Each method asks the host and costs fuel: ask once, in the constructor, and keep the answer.
+/// Each method asks the host and costs fuel: ask once, in the constructor, and keep the answer. A clone is a handle to
+/// the same channel.
+#[derive(Clone)]
 pub struct Channel(pub(crate) host::Channel);
 
 impl Channel {

@@ -37,6 +37,7 @@ use crate::host;
 /// assert_eq!(limits.msp_ids, ["Org1MSP", "Org2MSP"]);
 /// # Ok::<(), String>(())
 /// ```
+#[derive(Clone)]
 pub struct Settings(pub(crate) host::Settings);
 
 impl Settings {

@@ -1,7 +1,7 @@
 //! Stands in for the imports where a policy runs natively. What is not a value of its own lies in the thread, where the
 //! test kit puts it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::Level;
@@ -12,10 +12,12 @@ pub(crate) struct Settings(pub(crate) BTreeMap<String, String>);
 
 impl Settings {
     pub(crate) fn keys(&self) -> Vec<String> {
+        import();
         self.0.keys().cloned().collect()
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
+        import();
         self.0.get(key).cloned()
     }
 }
@@ -31,22 +33,27 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) fn name(&self) -> String {
+        import();
         self.name.clone()
     }
 
     pub(crate) fn config_sequence(&self) -> u64 {
+        import();
         self.config_sequence
     }
 
     pub(crate) fn batch_size(&self) -> BatchSize {
+        import();
         self.batch_size
     }
 
     pub(crate) fn consensus_state(&self) -> ConsensusState {
+        import();
         self.consensus_state
     }
 
     pub(crate) fn has_orderer_capability(&self, name: &str) -> bool {
+        import();
         self.orderer_capabilities.contains(name)
     }
 }
@@ -60,11 +67,26 @@ pub(crate) struct CreatorRecord {
 thread_local! {
     static CREATORS: RefCell<Vec<CreatorRecord>> = const { RefCell::new(Vec::new()) };
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
+    static IMPORTS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The creators of the batch that is being made, by number.
-pub(crate) fn set_creators(creators: Vec<CreatorRecord>) {
-    CREATORS.set(creators);
+/// A creator's number in the batch that is being made.
+pub(crate) fn creator_number(creator: CreatorRecord) -> u32 {
+    CREATORS.with_borrow_mut(|creators| {
+        let place = creators
+            .iter()
+            .position(|known| *known == creator)
+            .unwrap_or_else(|| {
+                creators.push(creator);
+                creators.len() - 1
+            });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    })
+}
+
+/// The batch is cut: numbers begin anew.
+pub(crate) fn forget_creators() {
+    CREATORS.take();
 }
 
 /// The lines since the last call.
@@ -72,7 +94,17 @@ pub(crate) fn take_log() -> Vec<(Level, String)> {
     LOG.take()
 }
 
+/// How many imports were called since the last call of this.
+pub(crate) fn take_imports() -> u64 {
+    IMPORTS.take()
+}
+
+fn import() {
+    IMPORTS.set(IMPORTS.get().saturating_add(1));
+}
+
 fn creator<T>(number: u32, read: impl FnOnce(&CreatorRecord) -> T) -> Option<T> {
+    import();
     CREATORS.with_borrow(|creators| creators.get(usize::try_from(number).ok()?).map(read))
 }
 
@@ -85,5 +117,6 @@ pub(crate) fn creator_identity(number: u32) -> Vec<u8> {
 }
 
 pub(crate) fn log(level: Level, message: &str) {
+    import();
     LOG.with_borrow_mut(|lines| lines.push((level, message.to_owned())));
 }

@@ -4,6 +4,7 @@ use super::bindings::raddle::rules::{channel, creators, logging, settings};
 use crate::log::Level;
 use crate::{BatchSize, ConsensusState};
 
+#[derive(Clone, Copy)]
 pub(crate) struct Settings;
 
 impl Settings {
@@ -16,6 +17,7 @@ impl Settings {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(crate) struct Channel;
 
 impl Channel {
