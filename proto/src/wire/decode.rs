@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use prost::encoding::encode_varint;
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::{
     Fields, Value, WireError,
@@ -55,6 +55,8 @@ enum Role {
     Nested(&'static MessageSchema, Range<usize>),
     /// Unknown, or set aside for its wire type.
     Unknown,
+    /// The same, but it leaves an empty message behind if there is none yet.
+    Empty,
 }
 
 fn role(schema: &MessageSchema, number: u32, value: &Value) -> Role {
@@ -71,6 +73,7 @@ fn role(schema: &MessageSchema, number: u32, value: &Value) -> Role {
         (Kind::Varint | Kind::Fixed32 | Kind::Fixed64, Value::Bytes(_)) if field.repeated => {
             Role::Known
         }
+        _ if field.set_by_any_type => Role::Empty,
         _ => Role::Unknown,
     }
 }
@@ -94,7 +97,7 @@ fn is_plain(
         match role(schema, field.number, &field.value) {
             Role::Known => check_text(schema, buffer, field.number, &field.value)?,
             Role::Nested(nested, range) => plain &= is_plain(nested, buffer, range, depth + 1)?,
-            Role::Unknown => plain = false,
+            Role::Unknown | Role::Empty => plain = false,
         }
     }
     Ok(plain)
@@ -146,6 +149,11 @@ fn push_plain(
                 out.extend_from_slice(&[0; LENGTH_BYTES]);
                 push_plain(nested, buffer, range, out)?;
                 set_length(out, length_at);
+            }
+            // Merged into the message that is there, if any, it changes nothing.
+            Role::Empty => {
+                encode_key(field.number, WireType::LengthDelimited, out);
+                encode_varint(0, out);
             }
             Role::Unknown => {}
         }

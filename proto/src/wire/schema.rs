@@ -16,6 +16,12 @@ pub(super) struct FieldSchema {
     pub kind: Kind,
     /// Repeated numbers come one by one or packed.
     pub repeated: bool,
+    /// Whether a field of any wrong wire type leaves an empty message behind, if none is there yet.
+    ///
+    /// So it is with singular messages outside of oneofs whose types an old compiler generated, which is all of
+    /// Fabric's: Go makes the message before it looks at the wire type.
+    /// Source: protobuf-go v1.36.11 `internal/impl/codec_field.go` `makeMessageFieldCoder`.
+    pub set_by_any_type: bool,
 }
 
 /// How a field is encoded. A map is a repeated message of key 1 and value 2.
