@@ -7,9 +7,10 @@
 //!
 //! The WIT worlds of Raddle's modules lie in `wit/`.
 //!
-//! The generated types encode deterministically: maps are sorted, and bytes are shared, not copied.
-//! Their own `decode` is stricter than Go in one place and laxer in none: it fails where a known field has a wrong
-//! wire type. So bytes from outside are read by [`wire::go_decode`] and never by `decode`.
+//! The generated types' own `decode` is stricter than Go: it fails, for example, where a known field has a wrong wire
+//! type. So bytes from outside are read by [`wire::go_decode`] and never by `decode`. Their `encode` is deterministic,
+//! since maps are sorted, and gives Go's bytes with one exception: in an entry of a map it leaves out an empty key
+//! or value, which Go writes.
 
 pub mod hash;
 pub mod wire;

@@ -24,7 +24,9 @@ pub const MESSAGE_DEPTH_MAX: usize = 100;
 const LENGTH_BYTES: usize = 9;
 
 /// Decodes any message of this crate: fails where Go's Unmarshal fails and holds the same known fields otherwise.
-/// Unknown fields are dropped. Takes time linear in the length of `bytes`, and shares them where it can.
+///
+/// Unknown fields are dropped, those of an envelope inside the message too; use [`super::Envelope`] where they
+/// matter. Takes time linear in the length of `bytes`, and shares them where it can.
 ///
 /// # Errors
 ///
@@ -35,9 +37,16 @@ where
     M: prost::Message + prost::Name + Default,
 {
     let name = M::full_name();
-    let Some(schema) = schema(&name) else {
-        return Err(WireError::NoSchema { name });
-    };
+    match schema(&name) {
+        Some(schema) => decode_by(schema, bytes),
+        None => Err(WireError::NoSchema { name }),
+    }
+}
+
+fn decode_by<M>(schema: &MessageSchema, bytes: Bytes) -> Result<M, WireError>
+where
+    M: prost::Message + Default,
+{
     let all = 0..bytes.len();
     if is_plain(schema, &bytes, all.clone(), 0)? {
         return Ok(M::decode(bytes)?);
@@ -47,10 +56,12 @@ where
     Ok(M::decode(Bytes::from(plain))?)
 }
 
-/// What a field is to a message.
+/// What a field is to its message.
 enum Role {
     /// Known, and of the wire type that belongs to it.
     Known,
+    /// The same, and a string.
+    Text(Range<usize>),
     /// The same, and a message itself.
     Nested(&'static MessageSchema, Range<usize>),
     /// Unknown, or set aside for its wire type.
@@ -59,13 +70,14 @@ enum Role {
     Empty,
 }
 
-fn role(schema: &MessageSchema, number: u32, value: &Value) -> Role {
+fn role(schema: &MessageSchema, number: u32, value: Value) -> Role {
     let Some(field) = schema.field(number) else {
         return Role::Unknown;
     };
     match (&field.kind, value) {
-        (Kind::Message(nested), Value::Bytes(range)) => Role::Nested(nested, range.clone()),
-        (Kind::Bytes | Kind::Text, Value::Bytes(_))
+        (Kind::Message(nested), Value::Bytes(range)) => Role::Nested(nested, range),
+        (Kind::Text, Value::Bytes(range)) => Role::Text(range),
+        (Kind::Bytes, Value::Bytes(_))
         | (Kind::Varint, Value::Varint(_))
         | (Kind::Fixed32, Value::Fixed32)
         | (Kind::Fixed64, Value::Fixed64) => Role::Known,
@@ -85,18 +97,26 @@ fn is_plain(
     range: Range<usize>,
     depth: usize,
 ) -> Result<bool, WireError> {
+    let at = range.start;
     if depth > MESSAGE_DEPTH_MAX {
         return Err(WireError::MessageDepth {
-            at: range.start,
+            at,
             max: MESSAGE_DEPTH_MAX,
         });
     }
     let mut plain = true;
     for field in Fields::within(buffer, range) {
         let field = field?;
-        match role(schema, field.number, &field.value) {
-            Role::Known => check_text(schema, buffer, field.number, &field.value)?,
+        match role(schema, field.number, field.value) {
+            Role::Known => {}
+            Role::Text(range) => check_text(schema, field.number, buffer, range)?,
             Role::Nested(nested, range) => plain &= is_plain(nested, buffer, range, depth + 1)?,
+            Role::Empty if depth == MESSAGE_DEPTH_MAX => {
+                return Err(WireError::MessageDepth {
+                    at,
+                    max: MESSAGE_DEPTH_MAX,
+                });
+            }
             Role::Unknown | Role::Empty => plain = false,
         }
     }
@@ -106,26 +126,19 @@ fn is_plain(
 /// Refuses a string that is not UTF-8.
 fn check_text(
     schema: &MessageSchema,
+    field: u32,
     buffer: &[u8],
-    number: u32,
-    value: &Value,
+    range: Range<usize>,
 ) -> Result<(), WireError> {
-    let is_text = schema
-        .field(number)
-        .is_some_and(|field| matches!(field.kind, Kind::Text));
-    match value {
-        Value::Bytes(range) if is_text => {
-            let text = buffer.get(range.clone()).unwrap_or_default();
-            match std::str::from_utf8(text) {
-                Ok(_) => Ok(()),
-                Err(_) => Err(WireError::NotUtf8 {
-                    at: range.start,
-                    message: schema.name,
-                    field: number,
-                }),
-            }
-        }
-        _ => Ok(()),
+    let at = range.start;
+    let text = buffer.get(range).unwrap_or_default();
+    match std::str::from_utf8(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(WireError::NotUtf8 {
+            at,
+            message: schema.name,
+            field,
+        }),
     }
 }
 
@@ -138,13 +151,14 @@ fn push_plain(
 ) -> Result<(), WireError> {
     for field in Fields::within(buffer, range) {
         let field = field?;
-        match role(schema, field.number, &field.value) {
-            Role::Known => {
-                encode_varint(field.tag(), out);
+        let tag = field.tag();
+        match role(schema, field.number, field.value) {
+            Role::Known | Role::Text(_) => {
+                encode_varint(tag, out);
                 out.extend_from_slice(buffer.get(field.raw).unwrap_or_default());
             }
             Role::Nested(nested, range) => {
-                encode_varint(field.tag(), out);
+                encode_varint(tag, out);
                 let length_at = out.len();
                 out.extend_from_slice(&[0; LENGTH_BYTES]);
                 push_plain(nested, buffer, range, out)?;
@@ -170,5 +184,198 @@ fn set_length(out: &mut [u8], at: usize) {
         let more = if index + 1 < LENGTH_BYTES { 0x80 } else { 0 };
         *byte = (length & 0x7f) as u8 | more;
         length >>= 7;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+
+    use prost::Message;
+
+    use super::*;
+    use crate::common::{
+        ChannelHeader, ConfigGroup, ConfigPolicy, Payload, Policy, SignaturePolicy,
+        signature_policy,
+    };
+
+    /// A signature policy inside another, and so on.
+    fn nested_rules(levels: usize) -> Vec<u8> {
+        let mut rule = SignaturePolicy::default();
+        for _ in 0..levels {
+            let some = signature_policy::NOutOf {
+                n: 1,
+                rules: vec![rule],
+            };
+            rule = SignaturePolicy {
+                r#type: Some(signature_policy::Type::NOutOf(some)),
+            };
+        }
+        rule.encode_to_vec()
+    }
+
+    /// A config group inside another, and so on.
+    fn nested_groups(levels: usize) -> Vec<u8> {
+        let mut group = ConfigGroup::default();
+        for _ in 0..levels {
+            group = ConfigGroup {
+                groups: [("g".to_owned(), group)].into(),
+                ..ConfigGroup::default()
+            };
+        }
+        group.encode_to_vec()
+    }
+
+    /// Two messages a level, in both: the plain way, and with an unknown field that makes it the other.
+    #[test]
+    fn messages_go_a_hundred_levels_deep() {
+        for unknown in [&[][..], &[0x78, 1]] {
+            let extend = |bytes: Vec<u8>| Bytes::from([&bytes, unknown].concat());
+            assert!(go_decode::<SignaturePolicy>(extend(nested_rules(50))).is_ok());
+            assert!(go_decode::<ConfigGroup>(extend(nested_groups(50))).is_ok());
+            let too_deep = go_decode::<SignaturePolicy>(extend(nested_rules(51)));
+            assert!(matches!(
+                too_deep,
+                Err(WireError::MessageDepth { max: 100, .. })
+            ));
+            let too_deep = go_decode::<ConfigGroup>(extend(nested_groups(51)));
+            assert!(matches!(
+                too_deep,
+                Err(WireError::MessageDepth { max: 100, .. })
+            ));
+        }
+    }
+
+    /// A field of wire type 2.
+    fn field(tag: u8, content: &[u8]) -> Vec<u8> {
+        let mut field = vec![tag];
+        encode_varint(content.len() as u64, &mut field);
+        field.extend_from_slice(content);
+        field
+    }
+
+    #[test]
+    fn an_empty_message_left_at_the_deepest_level_is_too_deep() {
+        // An entry of the map of policies, 98 levels down; the config policy in it stands on level 100.
+        let policy_at_100 = |policy: &[u8]| {
+            let innermost = field(0x22, &field(0x12, policy));
+            let group = (0..49).fold(innermost, |group, _| field(0x12, &field(0x12, &group)));
+            go_decode::<ConfigGroup>(group.into())
+        };
+        assert!(policy_at_100(&[8, 1]).is_ok());
+        // Its `policy` as a number leaves an empty message, which is one level too many.
+        let too_deep = policy_at_100(&[0x10, 1]);
+        assert!(
+            matches!(too_deep, Err(WireError::MessageDepth { .. })),
+            "{too_deep:?}"
+        );
+    }
+
+    #[test]
+    fn a_singular_message_of_wrong_wire_type_is_there_and_empty() {
+        let bytes = field(0x22, &field(0x12, &[0x10, 1]));
+        let group: ConfigGroup = go_decode(bytes.into()).unwrap();
+        let policy = Some(Policy::default());
+        assert_eq!(
+            group.policies[""],
+            ConfigPolicy {
+                policy,
+                ..ConfigPolicy::default()
+            }
+        );
+        // Not so Google's own types.
+        let header: ChannelHeader = go_decode(Bytes::from_static(&[0x18, 1])).unwrap();
+        assert_eq!(header.timestamp, None);
+    }
+
+    #[test]
+    fn no_depth_exhausts_the_stack() {
+        // Written from the end: each level is the length of what is there and a tag.
+        let mut reversed = Vec::new();
+        for _ in 0..100_000 {
+            let mut length = Vec::new();
+            encode_varint(reversed.len() as u64, &mut length);
+            reversed.extend(length.iter().rev());
+            reversed.push(0x12);
+        }
+        let bytes: Bytes = reversed.into_iter().rev().collect();
+        let too_deep = go_decode::<SignaturePolicy>(bytes);
+        assert!(matches!(too_deep, Err(WireError::MessageDepth { .. })));
+    }
+
+    #[test]
+    fn bytes_are_shared_when_nothing_is_amiss() {
+        let bytes = Bytes::from(
+            Payload {
+                header: None,
+                data: vec![7; 9].into(),
+            }
+            .encode_to_vec(),
+        );
+        let payload: Payload = go_decode(bytes.clone()).unwrap();
+        assert_eq!(payload.data.as_ptr(), bytes[2..].as_ptr());
+    }
+
+    #[test]
+    fn an_error_says_where_it_is() {
+        // Epoch, then a channel id of two bytes that are no text.
+        let bytes = Bytes::from_static(&[0x30, 1, 0x22, 2, 0xff, 0xff]);
+        let error = go_decode::<ChannelHeader>(bytes).unwrap_err();
+        assert_eq!(
+            error,
+            WireError::NotUtf8 {
+                at: 4,
+                message: "common.ChannelHeader",
+                field: 4
+            }
+        );
+        assert_eq!(
+            error.to_string(),
+            "field 4 of common.ChannelHeader at byte 4 is not UTF-8"
+        );
+    }
+
+    #[test]
+    fn numbers_come_packed_or_one_by_one() {
+        // Fabric has no repeated numbers; a message of descriptors does.
+        type Location = prost_types::source_code_info::Location;
+        static LOCATION: MessageSchema = MessageSchema {
+            name: "google.protobuf.SourceCodeInfo.Location",
+            fields: &[super::super::schema::FieldSchema {
+                number: 1,
+                kind: Kind::Varint,
+                repeated: true,
+                set_by_any_type: false,
+            }],
+        };
+        let cases: [(&[u8], Option<&[i32]>); 6] = [
+            (&[8, 1, 8, 2], Some(&[1, 2])),
+            (&[10, 2, 1, 2, 8, 3], Some(&[1, 2, 3])),
+            (&[13, 0, 0, 0, 0, 10, 3, 1, 0x80, 1], Some(&[1, 128])),
+            (&[10, 0], Some(&[])),
+            (&[10, 2, 1, 0x80], None),
+            (&[10, 3, 1], None),
+        ];
+        for (bytes, expected) in cases {
+            let location: Option<Location> = decode_by(&LOCATION, Bytes::from_static(bytes)).ok();
+            let path = location.map(|location| location.path);
+            assert_eq!(path.as_deref(), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_another_crate_has_no_schema() {
+        let error = go_decode::<prost_types::Duration>(Bytes::new()).unwrap_err();
+        assert_eq!(
+            error,
+            WireError::NoSchema {
+                name: "google.protobuf.Duration".to_owned()
+            }
+        );
     }
 }

@@ -158,3 +158,52 @@ fn push_known_field(number: u32, content: &[u8], out: &mut Vec<u8>) -> Range<usi
     }
     out.len() - content.len()..out.len()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Payload `p`, signature `s` and an unknown field 3, as Go writes them.
+    const CANONICAL: &[u8] = &[10, 1, b'p', 18, 1, b's', 24, 7];
+
+    #[test]
+    fn odd_forms_become_the_canonical_one() {
+        let cases: [&[u8]; 8] = [
+            CANONICAL,
+            &[18, 1, b's', 10, 1, b'p', 24, 7],
+            &[24, 7, 10, 1, b'p', 18, 1, b's'],
+            &[10, 0, 10, 1, b'p', 18, 1, b's', 24, 7],
+            &[10, 1, b'x', 18, 1, b's', 24, 7, 10, 1, b'p'],
+            &[0x8a, 0, 1, b'p', 18, 1, b's', 24, 7],
+            &[10, 0x81, 0, b'p', 18, 1, b's', 24, 7],
+            &[10, 1, b'p', 18, 1, b's', 0x98, 0, 7],
+        ];
+        for bytes in cases {
+            let envelope = Envelope::unmarshal(Bytes::from_static(bytes)).unwrap();
+            assert_eq!(envelope.marshal(), CANONICAL, "{bytes:?}");
+            assert_eq!(envelope.payload(), "p");
+            assert_eq!(envelope.signature(), "s");
+            assert_eq!(envelope.unknown(), &[24, 7][..]);
+            assert_eq!(envelope.size_bytes(), 2);
+            let is_shared = envelope.marshal().as_ptr() == bytes.as_ptr();
+            assert_eq!(is_shared, bytes == CANONICAL, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_an_unknown_field_stays_as_it_was() {
+        // Field 1 as a padded number, whose tag is padded too: only the tag changes.
+        let envelope = Envelope::unmarshal(Bytes::from_static(&[0x88, 0, 0x81, 0])).unwrap();
+        assert_eq!(envelope.marshal(), &[8, 0x81, 0][..]);
+        assert_eq!(envelope.size_bytes(), 0);
+    }
+
+    #[test]
+    fn no_bytes_are_an_empty_envelope() {
+        let empty = Envelope::unmarshal(Bytes::new()).unwrap();
+        assert_eq!(empty, Envelope::new(b"", b""));
+        assert!(empty.marshal().is_empty());
+    }
+}

@@ -54,3 +54,58 @@ fn header(envelope: &Envelope) -> Result<Header, HeaderError> {
     let payload: Payload = go_decode(envelope.payload().clone()).map_err(HeaderError::Payload)?;
     payload.header.ok_or(HeaderError::HeaderNotSet)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An envelope whose payload is these bytes.
+    fn envelope(payload: &[u8]) -> Envelope {
+        Envelope::new(payload, b"")
+    }
+
+    #[test]
+    fn each_step_that_fails_has_its_name() {
+        let channel_header =
+            |payload: &[u8]| channel_header(&envelope(payload)).map(|header| header.r#type);
+        assert_eq!(channel_header(&[10, 4, 10, 2, 8, 3]), Ok(3));
+        assert_eq!(channel_header(&[]), Err(HeaderError::HeaderNotSet));
+        assert_eq!(channel_header(&[18, 1, 7]), Err(HeaderError::HeaderNotSet));
+        assert_eq!(
+            channel_header(&[10, 0]),
+            Err(HeaderError::ChannelHeaderNotSet)
+        );
+        assert_eq!(
+            channel_header(&[10, 2, 10, 0]),
+            Err(HeaderError::ChannelHeaderNotSet)
+        );
+        // A header of a wrong wire type counts as an empty one.
+        assert_eq!(
+            channel_header(&[8, 1]),
+            Err(HeaderError::ChannelHeaderNotSet)
+        );
+        let truncated = WireError::Truncated { at: 0 };
+        assert_eq!(
+            channel_header(&[10]),
+            Err(HeaderError::Payload(WireError::Truncated { at: 1 }))
+        );
+        assert_eq!(
+            channel_header(&[10, 4, 10, 2, 34, 3]),
+            Err(HeaderError::ChannelHeader(truncated))
+        );
+    }
+
+    #[test]
+    fn a_missing_signature_header_is_an_empty_one() {
+        let signature_header = |payload: &[u8]| signature_header(&envelope(payload));
+        assert_eq!(signature_header(&[10, 0]), Ok(SignatureHeader::default()));
+        let creator = signature_header(&[10, 5, 18, 3, 10, 1, b'c']).map(|header| header.creator);
+        assert_eq!(creator, Ok("c".into()));
+        assert_eq!(signature_header(&[]), Err(HeaderError::HeaderNotSet));
+        let truncated = WireError::Truncated { at: 0 };
+        assert_eq!(
+            signature_header(&[10, 4, 18, 2, 10, 1]),
+            Err(HeaderError::SignatureHeader(truncated))
+        );
+    }
+}

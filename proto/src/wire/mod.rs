@@ -5,6 +5,7 @@
 //! `google.golang.org/protobuf` v1.36.11, which fabric v2.5.16 vendors:
 //!
 //! - a known field with a wrong wire type is an unknown field, not an error
+//! - but a message field of a wrong wire type is there, and empty, unless it is repeated or of a oneof
 //! - unknown fields must be well formed; an [`Envelope`] keeps them, with the tag encoded anew and the value as it was
 //! - of a repeated scalar the last counts; repeated messages merge
 //! - a string must be UTF-8

@@ -159,3 +159,54 @@ impl Class {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn records_are_marshalled_as_go_does() {
+        let envelope = Bytes::from_static(b"e");
+        let cases: [(KafkaMessage, &[u8]); 6] = [
+            (KafkaMessage::Connect, &[0x1a, 0]),
+            (KafkaMessage::None, &[]),
+            (KafkaMessage::time_to_cut(0), &[0x12, 0]),
+            (KafkaMessage::time_to_cut(300), &[0x12, 3, 8, 0xac, 2]),
+            (
+                KafkaMessage::normal(envelope.clone(), 2, 0),
+                &[10, 7, 10, 1, b'e', 16, 2, 24, 1],
+            ),
+            (
+                KafkaMessage::config(envelope, 0, 5),
+                &[10, 7, 10, 1, b'e', 24, 2, 32, 5],
+            ),
+        ];
+        for (record, bytes) in cases {
+            assert_eq!(record.marshal(), bytes, "{record:?}");
+            assert_eq!(
+                KafkaMessage::unmarshal(Bytes::from_static(bytes)).unwrap(),
+                record
+            );
+        }
+    }
+
+    #[test]
+    fn a_payload_shares_the_record() {
+        let bytes = KafkaMessage::normal(Bytes::from_static(&[7; 40]), 0, 0).marshal();
+        match KafkaMessage::unmarshal(bytes.clone()) {
+            Ok(KafkaMessage::Regular(regular)) => {
+                assert_eq!(regular.payload.as_ptr(), bytes.slice(4..).as_ptr());
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_number_is_a_class() {
+        for number in [-1, 0, 1, 2, 3, i32::MIN, i32::MAX] {
+            assert_eq!(Class::from_number(number).number(), number);
+        }
+    }
+}

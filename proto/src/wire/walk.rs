@@ -212,3 +212,109 @@ impl Iterator for Fields<'_> {
         Some(field)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing)]
+
+    use super::*;
+
+    fn walk(bytes: &[u8]) -> Result<Vec<Field>, WireError> {
+        Fields::new(bytes).collect()
+    }
+
+    #[test]
+    fn a_field_has_a_number_a_value_and_its_bytes() {
+        let cases: [(&[u8], u32, Value); 6] = [
+            (&[0x08, 0x96, 1], 1, Value::Varint(150)),
+            (&[0x11, 1, 2, 3, 4, 5, 6, 7, 8], 2, Value::Fixed64),
+            (&[0x1a, 2, 7, 7], 3, Value::Bytes(2..4)),
+            (&[0x23, 0x2b, 0x2c, 0x24], 4, Value::Group),
+            (&[0x2d, 1, 2, 3, 4], 5, Value::Fixed32),
+            (
+                &[0xf8, 0xff, 0xff, 0xff, 0x0f, 1],
+                (1 << 29) - 1,
+                Value::Varint(1),
+            ),
+        ];
+        for (bytes, number, value) in cases {
+            let start = if number > 15 { 5 } else { 1 };
+            let field = Field {
+                number,
+                value,
+                raw: start..bytes.len(),
+            };
+            assert_eq!(u64::from(bytes[0] & 7), field.tag() & 7);
+            assert_eq!(walk(bytes), Ok(vec![field]));
+        }
+    }
+
+    #[test]
+    fn a_malformed_field_is_named_with_its_place() {
+        let overlong = [&[0x08][..], &[0xff; 9], &[2]].concat();
+        let cases: [(&[u8], WireError); 9] = [
+            (&[0x08], WireError::Truncated { at: 1 }),
+            (&[0x0a, 2, 7], WireError::Truncated { at: 0 }),
+            (&[0x15, 0, 0, 0], WireError::Truncated { at: 0 }),
+            (&overlong, WireError::VarintOverflow { at: 1 }),
+            (
+                &[0x00, 1],
+                WireError::FieldNumber {
+                    at: 0,
+                    number: 0,
+                    max: FIELD_NUMBER_MAX,
+                },
+            ),
+            (
+                &[0x0e],
+                WireError::WireType {
+                    at: 0,
+                    wire_type: 6,
+                },
+            ),
+            (&[0x0c], WireError::EndGroup { at: 0, number: 1 }),
+            (&[0x0b, 0x14], WireError::EndGroup { at: 1, number: 2 }),
+            (&[0x0b, 0x08, 1], WireError::Truncated { at: 3 }),
+        ];
+        for (bytes, error) in cases {
+            assert_eq!(walk(bytes), Err(error), "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn groups_go_ten_thousand_deep() {
+        let nested = |levels| [vec![0x0b; levels], vec![0x0c; levels]].concat();
+        assert!(walk(&nested(GROUP_DEPTH_MAX + 1)).is_ok());
+        let too_deep = WireError::GroupDepth {
+            at: GROUP_DEPTH_MAX + 1,
+            max: GROUP_DEPTH_MAX,
+        };
+        assert_eq!(walk(&nested(GROUP_DEPTH_MAX + 2)), Err(too_deep.clone()));
+        assert_eq!(walk(&[0x0b; 1_000_000]), Err(too_deep));
+    }
+
+    #[test]
+    fn an_error_ends_the_walk() {
+        let mut fields = Fields::new(&[0x0e, 0x08, 1]);
+        assert!(fields.next().is_some_and(|field| field.is_err()));
+        assert_eq!(fields.next(), None);
+    }
+
+    #[test]
+    fn a_range_is_a_message_of_its_own() {
+        let bytes = [0x0a, 2, 0x08, 5, 0x08, 9];
+        let inner: Vec<_> = Fields::within(&bytes, 2..4).flatten().collect();
+        assert_eq!(
+            inner,
+            [Field {
+                number: 1,
+                value: Value::Varint(5),
+                raw: 3..4
+            }]
+        );
+        // A length that leads out of the range is not followed.
+        let cut: Vec<_> = Fields::within(&bytes, 0..3).collect();
+        assert_eq!(cut, [Err(WireError::Truncated { at: 0 })]);
+        assert_eq!(Fields::within(&bytes, 9..20).next(), None);
+    }
+}

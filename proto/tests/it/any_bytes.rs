@@ -1,6 +1,6 @@
 //! Properties: any bytes are answered, and what was written is read.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::LazyLock};
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
@@ -15,10 +15,11 @@ use raddle_proto::{
     msp::FabricMspConfig,
     orderer,
     wire::{
-        Class, Envelope, Fields, KafkaMessage, Regular, Value, channel_header, go_decode,
+        self, Class, Envelope, Fields, KafkaMessage, Regular, channel_header, go_decode,
         signature_header,
     },
 };
+use serde_json::Value;
 
 use crate::{from_hex, golden};
 
@@ -57,16 +58,16 @@ fn decode_all<M: Message + Name + Default + PartialEq + Debug>(bytes: &Bytes) {
 }
 
 /// Envelopes and records of the table that were taken from a recorded topic.
-fn recorded() -> Vec<Vec<u8>> {
+static RECORDED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let table = String::from_utf8(golden("go-wire/cases.jsonl")).unwrap();
     let cases = table
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
     let recorded = cases.filter(|case| case["category"] == "recorded");
     recorded
         .map(|case| from_hex(case["input"].as_str().unwrap()))
         .collect()
-}
+});
 
 fn any_blob() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..40).prop_map(Bytes::from)
@@ -169,8 +170,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let recorded = recorded();
-        let mut bytes = which.get(&recorded).clone();
+        let mut bytes = which.get(&RECORDED[..]).clone();
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;
@@ -224,7 +224,7 @@ proptest! {
         // And the same one level further down.
         let outer = ConfigGroup { groups: [("g".to_owned(), group)].into(), ..ConfigGroup::default() };
         let entry = Fields::new(&outer.encode_to_vec()).next().unwrap().unwrap();
-        let Value::Bytes(range) = entry.value else { panic!("an entry is a message") };
+        let wire::Value::Bytes(range) = entry.value else { panic!("an entry is a message") };
         let entry = insert_field(&outer.encode_to_vec()[range], &extra, place);
         let mut bytes = vec![0x12];
         prost::encoding::encode_varint(entry.len() as u64, &mut bytes);
