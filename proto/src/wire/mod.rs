@@ -7,7 +7,7 @@
 //! - a known field with a wrong wire type is an unknown field, not an error
 //! - but a message field of a wrong wire type is there, and empty, unless it is repeated or of a oneof
 //! - unknown fields must be well formed; an [`Envelope`] keeps them, with the tag encoded anew and the value as it was
-//! - of a repeated scalar the last counts; repeated messages merge
+//! - of a scalar given twice the last counts; a message given twice merges
 //! - a string must be UTF-8
 //!
 //! `tests/golden/go-wire/` at the root of the repository holds what Go's library makes of thousands of inputs;
