@@ -1,0 +1,205 @@
+//! The life of one channel, as a state machine.
+//!
+//! Records come out of the channel's log in one order for every orderer. [`Chain::step`] turns each into the work it
+//! causes. It reads no clock, does no I/O and draws no random number, so orderers that saw the same records hold the
+//! same blocks, byte for byte. A block depends on the channel config and on the records after the previous block's
+//! last offset, and on nothing else: a chain made anew from the [`ChainState`] of any block goes on as the one that
+//! never stopped.
+//!
+//! Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `processMessagesToBlocks`.
+
+mod commit;
+mod event;
+mod regular;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use raddle_proto::wire::KafkaMessage;
+
+pub use event::{
+    Action, ChainError, Class, ConfigRecordError, CutBlock, Event, Note, Purpose, Skipped, Verdict,
+};
+pub use state::ChainState;
+
+use crate::batch_policy::BatchPolicies;
+use crate::bundle::Bundle;
+use crate::cutter::{CutReason, Cutter};
+use crate::ids::{BlockNumber, ConfigSequence, Offset};
+use regular::Awaited;
+
+/// One channel.
+pub struct Chain {
+    state: ChainState,
+    /// The channel as it was when the last block was cut, advanced by the records taken since.
+    now: Progress,
+    bundle: Rc<Bundle>,
+    policies: Rc<dyn BatchPolicies>,
+    cutter: Cutter,
+    is_timer_running: bool,
+    awaited: Option<Awaited>,
+    /// The resubmitted config record that ingress waits for.
+    config_in_flight: Option<Offset>,
+}
+
+/// What records move without a block being cut.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    last_seen: Offset,
+    last_original_processed: Offset,
+    last_resubmitted_config: Offset,
+}
+
+impl Chain {
+    /// A chain that goes on after the block of `state`, at the config of `bundle`. The next record to give it is the
+    /// first one after `state.offsets.last_persisted`.
+    ///
+    /// # Errors
+    ///
+    /// The batch policy that the config names cannot run here.
+    pub fn new(
+        state: ChainState,
+        bundle: Rc<Bundle>,
+        policies: Rc<dyn BatchPolicies>,
+    ) -> Result<Self, ChainError> {
+        let cutter = make_cutter(&bundle, &*policies)?;
+        let offsets = state.offsets;
+        // Ingress was held when the orderer stopped, unless the awaited record was settled in a block.
+        let is_in_flight = offsets.last_resubmitted_config > offsets.last_original_processed;
+        Ok(Self {
+            state,
+            now: Progress {
+                last_seen: offsets.last_persisted,
+                last_original_processed: offsets.last_original_processed,
+                last_resubmitted_config: offsets.last_resubmitted_config,
+            },
+            bundle,
+            policies,
+            cutter,
+            is_timer_running: false,
+            awaited: None,
+            config_in_flight: is_in_flight.then_some(offsets.last_resubmitted_config),
+        })
+    }
+
+    /// Applies one event.
+    ///
+    /// # Errors
+    ///
+    /// Any error means that carrying on could fork the channel; the chain must not be used again. See [`ChainError`].
+    pub fn step(&mut self, event: Event) -> Result<Vec<Action>, ChainError> {
+        let mut actions = Vec::new();
+        match (event, self.awaited.take()) {
+            (Event::Judged(verdict), Some(awaited)) => self.on_verdict(awaited, verdict, &mut actions)?,
+            (Event::Record { offset, value }, None) => self.on_record(offset, value, &mut actions)?,
+            (Event::TimerExpired, awaited) => {
+                self.awaited = awaited;
+                self.on_timer(&mut actions);
+            }
+            (Event::Judged(_), None) | (Event::Record { .. }, Some(_)) => return Err(ChainError::OutOfTurn),
+        }
+        Ok(actions)
+    }
+
+    /// The channel's config.
+    #[must_use]
+    pub const fn bundle(&self) -> &Rc<Bundle> {
+        &self.bundle
+    }
+
+    /// The state behind the last block.
+    #[must_use]
+    pub const fn state(&self) -> &ChainState {
+        &self.state
+    }
+
+    /// Envelopes that are taken and not yet in a block.
+    #[must_use]
+    pub const fn pending_envelopes(&self) -> u32 {
+        self.cutter.pending().count
+    }
+
+    /// Whether new envelopes must wait, because a resubmitted config record is not yet settled: until then they would
+    /// be admitted under a config that is about to change.
+    #[must_use]
+    pub const fn holds_ingress(&self) -> bool {
+        self.config_in_flight.is_some()
+    }
+
+    const fn next_block(&self) -> BlockNumber {
+        self.state.tip.next()
+    }
+
+    fn sequence(&self) -> ConfigSequence {
+        self.bundle.sequence
+    }
+
+    fn on_record(&mut self, offset: Offset, value: Bytes, actions: &mut Vec<Action>) -> Result<(), ChainError> {
+        if offset <= self.now.last_seen {
+            return Err(ChainError::OffsetNotAfter { offset, last: self.now.last_seen });
+        }
+        self.now.last_seen = offset;
+        match KafkaMessage::unmarshal(value) {
+            // Proves that the log takes writes. Carries nothing to order.
+            Ok(KafkaMessage::Connect) => Ok(()),
+            Ok(KafkaMessage::TimeToCut(cut)) => self.on_time_to_cut(BlockNumber(cut.block_number), offset, actions),
+            Ok(KafkaMessage::Regular(regular)) => self.on_regular(regular, offset, actions),
+            Ok(KafkaMessage::None) => {
+                actions.push(Action::Note(Note::Skipped { offset, why: Skipped::NoKind }));
+                Ok(())
+            }
+            Err(error) => {
+                let why = Skipped::NotAKafkaMessage(error);
+                actions.push(Action::Note(Note::Skipped { offset, why }));
+                Ok(())
+            }
+        }
+    }
+
+    /// Fabric posts and forgets; whether the record was appended is the caller's business.
+    fn on_timer(&mut self, actions: &mut Vec<Action>) {
+        if std::mem::take(&mut self.is_timer_running) {
+            actions.push(Action::PostTimeToCut(self.next_block()));
+        }
+    }
+
+    /// Differs: a time-to-cut for a block beyond the next, or for the next with nothing pending, ends a Go orderer's
+    /// loop for good. Here it cuts nothing and raises the suspicion of a fork.
+    fn on_time_to_cut(
+        &mut self,
+        named: BlockNumber,
+        offset: Offset,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), ChainError> {
+        let next = self.next_block();
+        if named < next {
+            actions.push(Action::Note(Note::LateTimeToCut { offset, named }));
+            return Ok(());
+        }
+        let pending = self.cutter.pending().count;
+        if named == next {
+            self.stop_timer(actions);
+            if let Some(batch) = self.cutter.cut(CutReason::TimeToCut) {
+                return self.write(batch, offset, false, actions);
+            }
+        }
+        actions.push(Action::Note(Note::ForkSuspected { offset, named, next, pending }));
+        Ok(())
+    }
+
+    fn stop_timer(&mut self, actions: &mut Vec<Action>) {
+        if std::mem::take(&mut self.is_timer_running) {
+            actions.push(Action::StopTimer);
+        }
+    }
+}
+
+fn make_cutter(bundle: &Rc<Bundle>, policies: &dyn BatchPolicies) -> Result<Cutter, ChainError> {
+    if bundle.has_raddle_1_0() && bundle.has_batch_policy_module {
+        return Err(ChainError::BatchPolicyModule);
+    }
+    Ok(Cutter::new(bundle.batch_size, policies.batch_policy(bundle)?))
+}
