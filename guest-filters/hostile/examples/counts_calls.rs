@@ -1,14 +1,14 @@
 //! Cuts by the number of calls alone, and traps when they do not come as an orderer makes them.
 //!
-//! It shows an instance that outlives its batch, a call that is left out or made twice, and a `pending` that is not what
-//! was added. Settings: `full-after`, the `add` that fills the batch (7 by default); `refuse-every`, each how-manieth
-//! `fits` says no (none by default).
+//! It shows an instance that outlives its batch, a call that is left out or made twice, and a `pending` that is not
+//! what was added.
+//!
+//! Settings: `full-after`, the `add` that fills the batch (7 by default); `refuse-every`, each how-manieth `fits` says
+//! no (none by default).
 
 use std::num::NonZeroU32;
 
-use raddle_guest::{
-    BatchPolicy, Channel, EnvelopeInfo, Pending, Settings, export_batch_policy, log,
-};
+use raddle_guest::{BatchPolicy, Channel, EnvelopeInfo, Pending, Settings, export_batch_policy, log};
 
 struct CountsCalls {
     full_after: NonZeroU32,
@@ -33,8 +33,7 @@ impl BatchPolicy for CountsCalls {
     fn fits(&mut self, _envelope: &EnvelopeInfo, pending: Pending) -> bool {
         self.fits_calls += 1;
         self.expect(pending);
-        self.refuse_every
-            .is_none_or(|every| self.fits_calls % every != 0)
+        self.refuse_every.is_none_or(|every| self.fits_calls % every != 0)
     }
 
     fn add(&mut self, envelope: &EnvelopeInfo, pending: Pending) -> bool {
@@ -69,24 +68,15 @@ mod tests {
     fn a_batch_is_cut_by_the_number_of_its_calls() {
         let envelopes = [Envelope::of_size(10); 17];
         let host = Host::new();
-        assert_eq!(
-            host.cut::<CountsCalls>(&envelopes).unwrap().counts(),
-            [7, 7]
-        );
+        assert_eq!(host.cut::<CountsCalls>(&envelopes).unwrap().counts(), [7, 7]);
         let host = host.with_setting("refuse-every", "5");
-        assert_eq!(
-            host.cut::<CountsCalls>(&envelopes).unwrap().counts(),
-            [5, 5, 5]
-        );
+        assert_eq!(host.cut::<CountsCalls>(&envelopes).unwrap().counts(), [5, 5, 5]);
     }
 
     #[test]
     fn a_cut_from_outside_starts_the_count_anew() {
         let mut steps = vec![Step::Envelope(Envelope::of_size(10)); 10];
         steps.insert(3, Step::Cut);
-        assert_eq!(
-            Host::new().cut::<CountsCalls>(steps).unwrap().counts(),
-            [3, 7]
-        );
+        assert_eq!(Host::new().cut::<CountsCalls>(steps).unwrap().counts(), [3, 7]);
     }
 }

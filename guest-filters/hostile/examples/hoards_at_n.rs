@@ -39,13 +39,10 @@ impl Fault for Hoard {
     fn new(settings: &Settings, _channel: &Channel) -> Result<Self, String> {
         let chunk = settings.with_default("chunk", ByteSize::kibi(64))?.bytes();
         match usize::try_from(chunk) {
-            Ok(chunk_bytes) if chunk_bytes > 0 => Ok(Self {
-                chunk_bytes,
-                refused: settings.with_default("refused", Refused::Trap)?,
-            }),
-            _ => Err(settings
-                .refuse("chunk", "more than nothing, and less than 4 GiB")
-                .into()),
+            Ok(chunk_bytes) if chunk_bytes > 0 => {
+                Ok(Self { chunk_bytes, refused: settings.with_default("refused", Refused::Trap)? })
+            }
+            _ => Err(settings.refuse("chunk", "more than nothing, and less than 4 GiB").into()),
         }
     }
 

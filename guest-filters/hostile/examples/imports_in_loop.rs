@@ -56,15 +56,9 @@ impl Fault for Importer {
         let import = settings.with_default("import", Import::BatchSize)?;
         let wants_envelope = matches!(import, Import::CreatorMspId | Import::CreatorIdentity);
         if wants_envelope && settings.optional("call")? == Some(Call::New) {
-            return Err(settings
-                .refuse("import", "one that needs no envelope, with `call` = `new`")
-                .into());
+            return Err(settings.refuse("import", "one that needs no envelope, with `call` = `new`").into());
         }
-        Ok(Self {
-            import,
-            channel: channel.clone(),
-            settings: settings.clone(),
-        })
+        Ok(Self { import, channel: channel.clone(), settings: settings.clone() })
     }
 
     fn strike(&mut self, creator: Option<Creator>) -> bool {

@@ -1,8 +1,6 @@
 //! Never mixes two creators in a batch.
 
-use raddle_guest::{
-    BatchPolicy, Channel, Creator, EnvelopeInfo, Pending, Settings, export_batch_policy,
-};
+use raddle_guest::{BatchPolicy, Channel, Creator, EnvelopeInfo, Pending, Settings, export_batch_policy};
 
 struct OneCreator {
     /// The batch's creator, from its first envelope on.
@@ -40,9 +38,8 @@ mod tests {
         let alice = Envelope::of_size(1).by("Org1MSP", "alice");
         let bob = Envelope::of_size(1).by("Org1MSP", "bob");
         let nobody = Envelope::of_size(1).by_nobody();
-        let cuts = Host::new()
-            .cut::<OneCreator>(&[alice, alice, bob, alice, nobody, nobody, nobody, bob])
-            .unwrap();
+        let cuts =
+            Host::new().cut::<OneCreator>(&[alice, alice, bob, alice, nobody, nobody, nobody, bob]).unwrap();
         assert_eq!(cuts.counts(), [2, 1, 1, 3]);
     }
 }

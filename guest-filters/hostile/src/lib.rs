@@ -1,7 +1,8 @@
 //! What the misbehaving guests share: a policy that takes everything, until one call of its batch goes wrong.
 //!
-//! The settings say which call: `call` is `new`, `fits` or `add` (the default), `n` says the how-manieth of its kind in
-//! the batch (1 by default). With `new` the fault strikes where the instance starts, and where the settings are checked.
+//! The settings say which call: `call` is `new`, `fits` or `add` (the default), `n` says the how-manieth of its kind
+//! in the batch (1 by default). With `new` the fault strikes where the instance starts, and where the settings are
+//! checked.
 
 use std::num::NonZeroU32;
 
@@ -86,11 +87,7 @@ impl<F: Fault> Faulty<F> {
             return usual;
         }
         self.left -= 1;
-        if self.left == 0 {
-            self.fault.strike(creator)
-        } else {
-            usual
-        }
+        if self.left == 0 { self.fault.strike(creator) } else { usual }
     }
 }
 
@@ -111,9 +108,7 @@ mod tests {
         const SETTINGS: &'static [&'static str] = &["in-add"];
 
         fn new(settings: &Settings, _channel: &Channel) -> Result<Self, String> {
-            Ok(Self {
-                in_add: settings.with_default("in-add", true)?,
-            })
+            Ok(Self { in_add: settings.with_default("in-add", true)? })
         }
 
         fn strike(&mut self, _creator: Option<Creator>) -> bool {
@@ -122,21 +117,14 @@ mod tests {
     }
 
     fn counts(settings: &[(&str, &str)]) -> Vec<u32> {
-        let host = settings.iter().fold(Host::new(), |host, (key, value)| {
-            host.with_setting(key, value)
-        });
-        host.cut::<Faulty<Opposite>>([Envelope::of_size(1); 9])
-            .unwrap()
-            .counts()
+        let host = settings.iter().fold(Host::new(), |host, (key, value)| host.with_setting(key, value));
+        host.cut::<Faulty<Opposite>>([Envelope::of_size(1); 9]).unwrap().counts()
     }
 
     #[test]
     fn a_fault_strikes_at_the_call_that_the_settings_name() {
         assert_eq!(counts(&[("n", "4")]), [4, 4]);
-        assert_eq!(
-            counts(&[("n", "3"), ("call", "fits"), ("in-add", "false")]),
-            [3, 3]
-        );
+        assert_eq!(counts(&[("n", "3"), ("call", "fits"), ("in-add", "false")]), [3, 3]);
         assert_eq!(counts(&[("call", "new")]), []);
         assert_eq!(counts(&[("n", "10")]), []);
     }
@@ -144,25 +132,11 @@ mod tests {
     #[test]
     fn settings_that_make_no_sense_are_refused() {
         for (key, value, sentence) in [
-            (
-                "n",
-                "0",
-                "setting `n` is `0`: expected a whole number from 1 to 4294967295",
-            ),
-            (
-                "call",
-                "check",
-                "setting `call` is `check`: expected `new`, `fits` or `add`",
-            ),
-            (
-                "in-ad",
-                "true",
-                "unknown setting `in-ad`: did you mean `in-add`?",
-            ),
+            ("n", "0", "setting `n` is `0`: expected a whole number from 1 to 4294967295"),
+            ("call", "check", "setting `call` is `check`: expected `new`, `fits` or `add`"),
+            ("in-ad", "true", "unknown setting `in-ad`: did you mean `in-add`?"),
         ] {
-            let refused = Host::new()
-                .with_setting(key, value)
-                .check_settings::<Faulty<Opposite>>();
+            let refused = Host::new().with_setting(key, value).check_settings::<Faulty<Opposite>>();
             assert_eq!(refused.unwrap_err(), sentence);
         }
     }

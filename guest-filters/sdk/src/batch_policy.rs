@@ -6,14 +6,14 @@ use crate::{Channel, Settings, host};
 ///
 /// The host calls in this order, for each envelope that is about to be committed:
 ///
-/// 1. If the batch is not empty: [`fits`](Self::fits). On `false` the batch is cut before the envelope, and the policy is
-///    dropped.
+/// 1. If the batch is not empty: [`fits`](Self::fits). On `false` the batch is cut before the envelope, and the policy
+///    is dropped.
 /// 2. If there is no policy: [`new`](Self::new).
 /// 3. [`add`](Self::add). On `true` the batch is cut after the envelope, and the policy is dropped.
 ///
 /// The host cuts without being told when the batch would grow beyond [`BatchSize::absolute_max_bytes`], when it has
-/// [`BatchSize::max_message_count`] envelopes, when the batch timeout ends and at a config update: a policy can only cut
-/// sooner. An envelope that is alone in its batch is always taken.
+/// [`BatchSize::max_message_count`] envelopes, when the batch timeout ends and at a config update: a policy can only
+/// cut sooner. An envelope that is alone in its batch is always taken.
 ///
 /// [`BatchSize::absolute_max_bytes`]: crate::BatchSize::absolute_max_bytes
 /// [`BatchSize::max_message_count`]: crate::BatchSize::max_message_count
@@ -50,7 +50,8 @@ pub trait BatchPolicy: Sized {
     /// # Errors
     ///
     /// A sentence for the channel's admin: why the settings make no sense. It refuses the installation. A policy whose
-    /// settings were accepted must be able to start: an error then ends the call with a trap, and the sentence is logged.
+    /// settings were accepted must be able to start: an error then ends the call with a trap, and the sentence is
+    /// logged.
     fn new(settings: &Settings, channel: &Channel) -> Result<Self, String>;
 
     /// May the envelope join the batch? Never asked of a batch's first envelope.

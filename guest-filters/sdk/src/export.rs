@@ -26,8 +26,14 @@ pub use wasm::{Slot, check_settings};
 /// # fn main() {}
 /// ```
 #[macro_export]
+#[rustfmt::skip] // It indents the last line of the body anew each time.
 macro_rules! export_batch_policy {
     ($policy:ty) => {
+        const _: fn() = || {
+            fn is_a_batch_policy<P: $crate::BatchPolicy>() {}
+            is_a_batch_policy::<$policy>();
+        };
+
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code)]
         const _: () = {
@@ -49,21 +55,12 @@ macro_rules! export_batch_policy {
                     BATCH.with(|batch| batch.fits(envelope, pending))
                 }
 
-                fn add(
-                    envelope: $crate::__export::EnvelopeInfo,
-                    pending: $crate::__export::Pending,
-                ) -> bool {
+                fn add(envelope: $crate::__export::EnvelopeInfo, pending: $crate::__export::Pending) -> bool {
                     BATCH.with(|batch| batch.add(envelope, pending))
                 }
             }
 
             $crate::__export::bindings::export!(Module with_types_in $crate::__export::bindings);
-        };
-
-        #[cfg(not(target_arch = "wasm32"))]
-        const _: fn() = || {
-            fn is_a_batch_policy<P: $crate::BatchPolicy>() {}
-            is_a_batch_policy::<$policy>();
         };
     };
 }
@@ -94,20 +91,12 @@ mod wasm {
         }
 
         /// Asks the policy whether the envelope fits.
-        pub fn fits(
-            &self,
-            envelope: batch_guest::EnvelopeInfo,
-            pending: batch_guest::Pending,
-        ) -> bool {
+        pub fn fits(&self, envelope: batch_guest::EnvelopeInfo, pending: batch_guest::Pending) -> bool {
             self.with(|policy| policy.fits(&envelope.into(), pending.into()))
         }
 
         /// Adds the envelope.
-        pub fn add(
-            &self,
-            envelope: batch_guest::EnvelopeInfo,
-            pending: batch_guest::Pending,
-        ) -> bool {
+        pub fn add(&self, envelope: batch_guest::EnvelopeInfo, pending: batch_guest::Pending) -> bool {
             self.with(|policy| policy.add(&envelope.into(), pending.into()))
         }
 
@@ -138,10 +127,7 @@ mod wasm {
 
     impl From<batch_guest::Pending> for Pending {
         fn from(pending: batch_guest::Pending) -> Self {
-            Self {
-                count: pending.count,
-                size_bytes: pending.bytes,
-            }
+            Self { count: pending.count, size_bytes: pending.bytes }
         }
     }
 }

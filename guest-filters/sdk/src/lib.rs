@@ -35,8 +35,8 @@
 //!
 //! What a module should know of its world:
 //!
-//! - **It decides alike everywhere.** Every orderer runs it on the same envelopes and must come to the same blocks. There
-//!   is no clock, no random number, no file and no network to be had.
+//! - **It decides alike everywhere.** Every orderer runs it on the same envelopes and must come to the same blocks.
+//!   There is no clock, no random number, no file and no network to be had.
 //! - **Its memory is its state.** An instance lives for one batch: [`BatchPolicy::new`] runs before the first envelope,
 //!   and nothing outlives the cut.
 //! - **It is metered.** A call that runs out of fuel or memory, or traps, hands the rest of its batch to the standard
@@ -63,7 +63,5 @@ pub use settings::{ByteSize, FromSetting, SettingError, Settings};
 pub mod __export {
     pub use crate::export::{Slot, check_settings};
     pub use crate::host::bindings;
-    pub use crate::host::bindings::exports::raddle::rules::batch_guest::{
-        EnvelopeInfo, Guest, Pending,
-    };
+    pub use crate::host::bindings::exports::raddle::rules::batch_guest::{EnvelopeInfo, Guest, Pending};
 }

@@ -41,7 +41,8 @@ use crate::host;
 pub struct Settings(pub(crate) host::Settings);
 
 impl Settings {
-    /// Refuses every key that is not in `known`, so that a misspelt setting is not taken for one left out. Call it first.
+    /// Refuses every key that is not in `known`, so that a misspelt setting is not taken for one left out: to be called
+    /// first.
     ///
     /// # Errors
     ///
@@ -53,11 +54,7 @@ impl Settings {
     /// assert_eq!(refused.to_string(), "unknown setting `max-cuont`: did you mean `max-count`?");
     /// ```
     pub fn only(&self, known: &[&str]) -> Result<(), SettingError> {
-        match self
-            .keys()
-            .into_iter()
-            .find(|key| !known.contains(&key.as_str()))
-        {
+        match self.keys().into_iter().find(|key| !known.contains(&key.as_str())) {
             None => Ok(()),
             Some(key) => Err(SettingError::unknown(key, known)),
         }
@@ -82,10 +79,8 @@ impl Settings {
     /// );
     /// ```
     pub fn required<T: FromSetting>(&self, key: &str) -> Result<T, SettingError> {
-        self.optional(key)?.ok_or_else(|| SettingError::Missing {
-            key: key.to_owned(),
-            expected: T::expected(),
-        })
+        self.optional(key)?
+            .ok_or_else(|| SettingError::Missing { key: key.to_owned(), expected: T::expected() })
     }
 
     /// The value of a setting that may be left out.
@@ -107,11 +102,7 @@ impl Settings {
         };
         match T::from_setting(&value) {
             Some(parsed) => Ok(Some(parsed)),
-            None => Err(SettingError::Invalid {
-                key: key.to_owned(),
-                value,
-                expected: T::expected(),
-            }),
+            None => Err(SettingError::Invalid { key: key.to_owned(), value, expected: T::expected() }),
         }
     }
 
@@ -148,15 +139,8 @@ impl Settings {
     pub fn refuse(&self, key: &str, expected: &str) -> SettingError {
         let (key_owned, expected) = (key.to_owned(), expected.to_owned());
         match self.get(key) {
-            Some(value) => SettingError::Invalid {
-                key: key_owned,
-                value,
-                expected,
-            },
-            None => SettingError::Missing {
-                key: key_owned,
-                expected,
-            },
+            Some(value) => SettingError::Invalid { key: key_owned, value, expected },
+            None => SettingError::Missing { key: key_owned, expected },
         }
     }
 

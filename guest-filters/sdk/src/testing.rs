@@ -43,13 +43,16 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod cuts;
+mod input;
+
+pub use cuts::{Batch, CutBy, Cuts};
+pub use input::{Envelope, Step};
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::{self, CreatorRecord};
-use crate::log::Level;
-use crate::{
-    BatchPolicy, BatchSize, Channel, ConsensusState, Creator, EnvelopeInfo, Pending, Settings,
-};
+use crate::host;
+use crate::{BatchPolicy, BatchSize, Channel, ConsensusState, Creator, EnvelopeInfo, Pending, Settings};
 
 /// Settings with these keys and values.
 ///
@@ -92,10 +95,7 @@ impl Host {
             consensus_state: ConsensusState::Normal,
             orderer_capabilities: BTreeSet::new(),
         };
-        Self {
-            channel,
-            settings: host::Settings::default(),
-        }
+        Self { channel, settings: host::Settings::default() }
     }
 
     /// Gives the module a setting.
@@ -160,178 +160,20 @@ impl Host {
     ) -> Result<Cuts, String> {
         host::forget_creators();
         let _earlier = (host::take_log(), host::take_imports());
-        let mut run = Run::<P> {
-            host: self,
-            policy: None,
-            pending: Pending::default(),
-            batches: Vec::new(),
-        };
+        let mut run = Run::<P> { host: self, policy: None, pending: Pending::default(), batches: Vec::new() };
         for step in steps {
             match step.into() {
                 Step::Envelope(envelope) => run.order(&envelope)?,
                 Step::Cut => run.cut(CutBy::Outside),
             }
         }
-        let Run {
-            pending, batches, ..
-        } = run;
-        Ok(Cuts {
-            batches,
-            pending,
-            log: host::take_log(),
-            imports: host::take_imports(),
-        })
+        let Run { pending, batches, .. } = run;
+        Ok(Cuts { batches, pending, log: host::take_log(), imports: host::take_imports() })
     }
 
     fn start<P: BatchPolicy>(&self) -> Result<P, String> {
-        P::new(
-            &Settings(self.settings.clone()),
-            &Channel(self.channel.clone()),
-        )
+        P::new(&Settings(self.settings.clone()), &Channel(self.channel.clone()))
     }
-}
-
-/// What happens to a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// An envelope is about to be committed.
-    Envelope(Envelope),
-    /// The batch timeout ends, or a config update comes: what is pending is cut.
-    Cut,
-}
-
-impl From<Envelope> for Step {
-    fn from(envelope: Envelope) -> Self {
-        Self::Envelope(envelope)
-    }
-}
-
-impl From<&Envelope> for Step {
-    fn from(envelope: &Envelope) -> Self {
-        Self::Envelope(*envelope)
-    }
-}
-
-/// An envelope, as far as a policy sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    size_bytes: u64,
-    header_type: Option<i32>,
-    creator: Option<(&'static str, &'static str)>,
-}
-
-impl Envelope {
-    /// An endorser transaction of so many bytes, by `client` of `Org1MSP`.
-    #[must_use]
-    pub const fn of_size(size_bytes: u64) -> Self {
-        Self {
-            size_bytes,
-            header_type: Some(3),
-            creator: Some(("Org1MSP", "client")),
-        }
-    }
-
-    /// Changes who created it. `certificate` stands for the certificate: two that differ are two creators.
-    #[must_use]
-    pub const fn by(mut self, msp_id: &'static str, certificate: &'static str) -> Self {
-        self.creator = Some((msp_id, certificate));
-        self
-    }
-
-    /// Takes the creator away.
-    #[must_use]
-    pub const fn by_nobody(mut self) -> Self {
-        self.creator = None;
-        self
-    }
-
-    /// Changes the `type` of its channel header; `None`: it has no channel header that can be read.
-    #[must_use]
-    pub const fn of_type(mut self, header_type: Option<i32>) -> Self {
-        self.header_type = header_type;
-        self
-    }
-
-    fn creator(&self) -> CreatorRecord {
-        let Some((msp_id, certificate)) = self.creator else {
-            return CreatorRecord {
-                msp_id: None,
-                identity: Vec::new(),
-            };
-        };
-        let mut identity = Vec::new();
-        push_field(&mut identity, 1, msp_id.as_bytes());
-        push_field(&mut identity, 2, certificate.as_bytes());
-        CreatorRecord {
-            msp_id: Some(msp_id.to_owned()),
-            identity,
-        }
-    }
-}
-
-/// A length-delimited field of a protobuf message.
-fn push_field(message: &mut Vec<u8>, number: u8, content: &[u8]) {
-    message.push(number << 3 | 2);
-    let mut length = content.len();
-    while length >= 0x80 {
-        message.push((length % 0x80) as u8 | 0x80);
-        length /= 0x80;
-    }
-    message.push(length as u8);
-    message.extend_from_slice(content);
-}
-
-/// What became of the envelopes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cuts {
-    /// The batches that were cut.
-    pub batches: Vec<Batch>,
-    /// What was not cut in the end.
-    pub pending: Pending,
-    /// What the policy logged.
-    pub log: Vec<(Level, String)>,
-    /// How many imports the policy called. Each costs at least 100 fuel.
-    pub imports: u64,
-}
-
-impl Cuts {
-    /// Envelopes in each batch.
-    #[must_use]
-    pub fn counts(&self) -> Vec<u32> {
-        self.batches.iter().map(|batch| batch.count).collect()
-    }
-
-    /// Why each batch was cut.
-    #[must_use]
-    pub fn reasons(&self) -> Vec<CutBy> {
-        self.batches.iter().map(|batch| batch.cut_by).collect()
-    }
-}
-
-/// A batch that was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// Envelopes in it.
-    pub count: u32,
-    /// Sum of their sizes.
-    pub size_bytes: u64,
-    /// Why it was cut.
-    pub cut_by: CutBy,
-}
-
-/// Why a batch is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CutBy {
-    /// [`BatchPolicy::fits`] said no to the next envelope.
-    Fits,
-    /// [`BatchPolicy::add`] said that the batch is full.
-    Add,
-    /// The next envelope would have brought it beyond [`BatchSize::absolute_max_bytes`].
-    AbsoluteMaxBytes,
-    /// It had [`BatchSize::max_message_count`] envelopes.
-    MaxMessageCount,
-    /// [`Step::Cut`].
-    Outside,
 }
 
 struct Run<'a, P> {
@@ -375,11 +217,7 @@ impl<P: BatchPolicy> Run<'_, P> {
         host::forget_creators();
         let Pending { count, size_bytes } = std::mem::take(&mut self.pending);
         if count > 0 {
-            self.batches.push(Batch {
-                count,
-                size_bytes,
-                cut_by,
-            });
+            self.batches.push(Batch { count, size_bytes, cut_by });
         }
     }
 }
@@ -393,121 +231,4 @@ fn info(envelope: &Envelope) -> EnvelopeInfo {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::log;
-
-    /// Takes everything, and logs each call with what it was shown.
-    struct Recorder {
-        calls: u32,
-    }
-
-    impl Recorder {
-        fn log(&mut self, call: &str, envelope: &EnvelopeInfo, pending: Pending) {
-            self.calls += 1;
-            let (number, creator) = (self.calls, envelope.creator.number());
-            log::debug(&format!(
-                "{number} {call} {} by {creator} to {}/{}",
-                envelope.size_bytes, pending.count, pending.size_bytes
-            ));
-        }
-    }
-
-    impl BatchPolicy for Recorder {
-        fn new(_settings: &Settings, _channel: &Channel) -> Result<Self, String> {
-            Ok(Self { calls: 0 })
-        }
-
-        fn fits(&mut self, envelope: &EnvelopeInfo, pending: Pending) -> bool {
-            self.log("fits", envelope, pending);
-            true
-        }
-
-        fn add(&mut self, envelope: &EnvelopeInfo, pending: Pending) -> bool {
-            self.log("add", envelope, pending);
-            false
-        }
-    }
-
-    fn host(max_message_count: u32, absolute_max_bytes: u32) -> Host {
-        let preferred_max_bytes = absolute_max_bytes;
-        Host::new().with_batch_size(BatchSize {
-            max_message_count,
-            absolute_max_bytes,
-            preferred_max_bytes,
-        })
-    }
-
-    #[test]
-    fn a_policy_is_called_in_the_orderers_order_and_made_anew_for_each_batch() {
-        let (alice, bob) = (
-            Envelope::of_size(40),
-            Envelope::of_size(50).by("Org2MSP", "bob"),
-        );
-        let cuts = host(3, 100)
-            .cut::<Recorder>(&[alice, bob, bob, alice])
-            .unwrap();
-        let lines: Vec<_> = cuts.log.iter().map(|(_, line)| line.as_str()).collect();
-        assert_eq!(
-            lines,
-            [
-                "1 add 40 by 0 to 0/0",
-                "2 fits 50 by 1 to 1/40",
-                "3 add 50 by 1 to 1/40",
-                // 90 and 50 are beyond 100: a new batch, without being asked.
-                "1 add 50 by 0 to 0/0",
-                "2 fits 40 by 1 to 1/50",
-                "3 add 40 by 1 to 1/50",
-            ]
-        );
-        assert_eq!(
-            cuts.batches,
-            [Batch {
-                count: 2,
-                size_bytes: 90,
-                cut_by: CutBy::AbsoluteMaxBytes
-            }]
-        );
-        assert_eq!(
-            cuts.pending,
-            Pending {
-                count: 2,
-                size_bytes: 90
-            }
-        );
-    }
-
-    #[test]
-    fn a_lone_envelope_is_taken_whatever_its_size() {
-        let cuts = host(1, 100)
-            .cut::<Recorder>([Envelope::of_size(u64::MAX)])
-            .unwrap();
-        assert_eq!(
-            cuts.batches,
-            [Batch {
-                count: 1,
-                size_bytes: u64::MAX,
-                cut_by: CutBy::MaxMessageCount
-            }]
-        );
-    }
-
-    #[test]
-    fn a_cut_from_outside_with_nothing_pending_makes_no_batch() {
-        let cuts = host(9, 100)
-            .cut::<Recorder>([Step::Cut, Step::Cut])
-            .unwrap();
-        assert_eq!(cuts, Cuts::default());
-    }
-
-    #[test]
-    fn a_creators_identity_is_a_marshalled_serialized_identity() {
-        let long = "x".repeat(200).leak();
-        let identity = Envelope::of_size(1).by("Org1MSP", long).creator().identity;
-        let expected = [b"\x0a\x07Org1MSP\x12\xc8\x01", long.as_bytes()].concat();
-        assert_eq!(identity, expected);
-        assert_eq!(Envelope::of_size(1).by_nobody().creator().identity, b"");
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! `cargo xtask guests`: builds the modules that Raddle ships, and checks that what is committed is what the sources say.
+//! `cargo xtask guests`: builds the modules that Raddle ships, and checks that what is committed is what the sources
+//! say.
 //!
 //! `guest-filters/dist` is committed, so that building Raddle needs no WebAssembly toolchain. `dist/MANIFEST` names the
 //! one toolchain whose bytes those are, a hash of the sources, and each component's digest.
@@ -44,11 +45,7 @@ pub enum Outcome {
 /// toolchain is no error of a check: see [`Outcome::BytesNotCompared`].
 pub fn run(check: bool) -> anyhow::Result<Outcome> {
     let dirs = Dirs::find()?;
-    if check {
-        check_dist(&dirs)
-    } else {
-        build_dist(&dirs)
-    }
+    if check { check_dist(&dirs) } else { build_dist(&dirs) }
 }
 
 /// Formats, lints and tests the guests' own workspace natively. What its commands print passes through.
@@ -60,29 +57,14 @@ pub fn native_tests() -> anyhow::Result<()> {
     let dirs = Dirs::find()?;
     for arguments in [
         &["fmt", "--all", "--check"][..],
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         // The hostile guests are examples, whose tests cargo runs only when told to.
         &["test", "--workspace", "--locked", "--lib", "--examples"],
-        &["test", "--workspace", "--locked", "--doc"],
+        &["test", "--package", "raddle-guest", "--locked", "--doc"],
     ] {
-        let status = Command::new(cargo())
-            .args(arguments)
-            .current_dir(&dirs.guests)
-            .status();
+        let status = Command::new(cargo()).args(arguments).current_dir(&dirs.guests).status();
         let status = status.context("cargo cannot be started")?;
-        ensure!(
-            status.success(),
-            "`cargo {}` in guest-filters failed",
-            arguments.join(" ")
-        );
+        ensure!(status.success(), "`cargo {}` in guest-filters failed", arguments.join(" "));
     }
     Ok(())
 }
@@ -119,9 +101,7 @@ fn cargo() -> std::ffi::OsString {
 // === build ===
 
 fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
-    let named = Manifest::read(&dirs.manifest())
-        .ok()
-        .map(|manifest| manifest.toolchain);
+    let named = Manifest::read(&dirs.manifest()).ok().map(|manifest| manifest.toolchain);
     let candidates = toolchain::candidates()?;
     // The toolchain that MANIFEST names, if it is here: then only what changed in the sources changes in the bytes.
     let toolchain = candidates
@@ -133,15 +113,9 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
     let manifest = Manifest {
         toolchain: toolchain.identity(),
         sources: sources::digest(&dirs.root, &dirs.guests)?,
-        components: components
-            .iter()
-            .map(|(name, bytes)| (name.clone(), Entry::of(bytes)))
-            .collect(),
+        components: components.iter().map(|(name, bytes)| (name.clone(), Entry::of(bytes))).collect(),
     };
-    for stale in component_files(&dirs.dist)?
-        .keys()
-        .filter(|name| !components.contains_key(*name))
-    {
+    for stale in component_files(&dirs.dist)?.keys().filter(|name| !components.contains_key(*name)) {
         fs::remove_file(dirs.dist.join(stale)).with_context(|| format!("dist/{stale}"))?;
     }
     for (name, bytes) in &components {
@@ -150,11 +124,7 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
         fs::write(&path, bytes).with_context(|| path.display().to_string())?;
     }
     fs::write(dirs.manifest(), manifest.to_string())?;
-    println!(
-        "wrote {} components to {}",
-        components.len(),
-        dirs.dist.display()
-    );
+    println!("wrote {} components to {}", components.len(), dirs.dist.display());
     Ok(Outcome::Built)
 }
 
@@ -163,21 +133,15 @@ fn build(dirs: &Dirs, toolchain: &Toolchain) -> anyhow::Result<Components> {
     println!("building guests with {}", toolchain.identity());
     let mut components = Components::new();
     for artifact in toolchain.build(&dirs.guests)? {
-        let core_module =
-            fs::read(&artifact.path).with_context(|| artifact.path.display().to_string())?;
+        let core_module = fs::read(&artifact.path).with_context(|| artifact.path.display().to_string())?;
         let name = if artifact.is_hostile {
             format!("hostile/{}.wasm", artifact.name)
         } else {
             format!("{}.wasm", artifact.name)
         };
         let bytes = component::encode(&core_module).with_context(|| name.clone())?;
-        let functions =
-            component::imported_functions(&core_module).with_context(|| name.clone())?;
-        println!(
-            "{name:<32} {:>6} bytes, imports: {}",
-            bytes.len(),
-            functions.join(" ")
-        );
+        let functions = component::imported_functions(&core_module).with_context(|| name.clone())?;
+        println!("{name:<32} {:>6} bytes, imports {}", bytes.len(), functions.join(", "));
         components.insert(name, bytes);
     }
     ensure!(!components.is_empty(), "cargo built no guest");
@@ -197,17 +161,10 @@ fn check_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
     );
     let committed = component_files(&dirs.dist)?;
     compare_digests(&manifest, &committed)?;
-    let toolchain = toolchain::candidates()?
-        .into_iter()
-        .find(|found| found.identity() == manifest.toolchain);
+    let toolchain = toolchain::candidates()?.into_iter().find(|found| found.identity() == manifest.toolchain);
     let Some(toolchain) = toolchain else {
-        println!(
-            "sources and digests agree; bytes were not compared: {} is not here",
-            manifest.toolchain
-        );
-        return Ok(Outcome::BytesNotCompared {
-            toolchain: manifest.toolchain,
-        });
+        println!("sources and digests agree; bytes were not compared: {} is not here", manifest.toolchain);
+        return Ok(Outcome::BytesNotCompared { toolchain: manifest.toolchain });
     };
     let rebuilt = build(dirs, &toolchain)?;
     let differing = differing_names(&committed, &rebuilt);
@@ -217,10 +174,7 @@ fn check_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
         toolchain.details(),
         differing.join(", ")
     );
-    println!(
-        "sources, digests and bytes of {} components agree",
-        rebuilt.len()
-    );
+    println!("sources, digests and bytes of {} components agree", rebuilt.len());
     Ok(Outcome::Checked)
 }
 
@@ -230,15 +184,9 @@ fn compare_digests(manifest: &Manifest, committed: &Components) -> anyhow::Resul
             bail!("dist/{name} is missing, and stands in MANIFEST")
         };
         let found = Entry::of(bytes);
-        ensure!(
-            found == *entry,
-            "dist/{name} is {found}, MANIFEST says {entry}"
-        );
+        ensure!(found == *entry, "dist/{name} is {found}, MANIFEST says {entry}");
     }
-    match committed
-        .keys()
-        .find(|name| !manifest.components.contains_key(*name))
-    {
+    match committed.keys().find(|name| !manifest.components.contains_key(*name)) {
         Some(name) => bail!("dist/{name} does not stand in MANIFEST"),
         None => Ok(()),
     }
@@ -254,36 +202,20 @@ fn differing_names(committed: &Components, rebuilt: &Components) -> Vec<String> 
 
 /// Every component below `dist`.
 fn component_files(dist: &Path) -> anyhow::Result<Components> {
-    sources::files(dist, &|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "wasm")
-    })?
-    .into_iter()
-    .map(|(name, path)| {
-        Ok((
-            name,
-            fs::read(&path).with_context(|| path.display().to_string())?,
-        ))
-    })
-    .collect()
+    sources::files(dist, &|path| path.extension().is_some_and(|extension| extension == "wasm"))?
+        .into_iter()
+        .map(|(name, path)| Ok((name, fs::read(&path).with_context(|| path.display().to_string())?)))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
     use super::*;
 
     fn components(entries: &[(&str, &[u8])]) -> Components {
-        entries
-            .iter()
-            .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
-            .collect()
+        entries.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect()
     }
 
     #[test]
@@ -297,14 +229,9 @@ mod tests {
         for (committed, complaint) in [
             (components(&[("a.wasm", b"two")]), "dist/a.wasm is 3 bytes"),
             (components(&[]), "dist/a.wasm is missing"),
-            (
-                components(&[("a.wasm", b"one"), ("b.wasm", b"")]),
-                "dist/b.wasm does not stand",
-            ),
+            (components(&[("a.wasm", b"one"), ("b.wasm", b"")]), "dist/b.wasm does not stand"),
         ] {
-            let error = compare_digests(&manifest, &committed)
-                .unwrap_err()
-                .to_string();
+            let error = compare_digests(&manifest, &committed).unwrap_err().to_string();
             assert!(error.starts_with(complaint), "{error}");
         }
     }
@@ -313,9 +240,6 @@ mod tests {
     fn a_rebuild_names_every_component_that_differs() {
         let committed = components(&[("gone", b"1"), ("other", b"1"), ("same", b"1")]);
         let rebuilt = components(&[("new", b"1"), ("other", b"2"), ("same", b"1")]);
-        assert_eq!(
-            differing_names(&committed, &rebuilt),
-            ["gone", "new", "other"]
-        );
+        assert_eq!(differing_names(&committed, &rebuilt), ["gone", "new", "other"]);
     }
 }

@@ -11,12 +11,7 @@ pub(crate) use native::*;
 pub(crate) use wasm::*;
 
 #[cfg(target_arch = "wasm32")]
-#[allow(
-    unsafe_code,
-    missing_docs,
-    clippy::all,
-    reason = "written by the generator"
-)]
+#[allow(unsafe_code, missing_docs, clippy::all, reason = "written by the generator")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../proto/wit/world.wit",

@@ -73,13 +73,10 @@ thread_local! {
 /// A creator's number in the batch that is being made.
 pub(crate) fn creator_number(creator: CreatorRecord) -> u32 {
     CREATORS.with_borrow_mut(|creators| {
-        let place = creators
-            .iter()
-            .position(|known| *known == creator)
-            .unwrap_or_else(|| {
-                creators.push(creator);
-                creators.len() - 1
-            });
+        let place = creators.iter().position(|known| *known == creator).unwrap_or_else(|| {
+            creators.push(creator);
+            creators.len() - 1
+        });
         u32::try_from(place).unwrap_or(u32::MAX)
     })
 }

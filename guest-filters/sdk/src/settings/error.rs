@@ -44,11 +44,7 @@ impl SettingError {
             .min()
             .filter(|(edits, candidate)| *edits <= candidate.len().div_ceil(3))
             .map(|(_, candidate)| candidate.to_owned());
-        Self::Unknown {
-            key,
-            nearest,
-            known: known.iter().map(|known| (*known).to_owned()).collect(),
-        }
+        Self::Unknown { key, nearest, known: known.iter().map(|known| (*known).to_owned()).collect() }
     }
 
     /// The sentence. Put together by hand: the formatting machinery would be most of a small module.
@@ -61,11 +57,7 @@ impl SettingError {
                 text.push_str(" is missing: expected ");
                 text.push_str(expected);
             }
-            Self::Invalid {
-                key,
-                value,
-                expected,
-            } => {
+            Self::Invalid { key, value, expected } => {
                 text.push_str("setting ");
                 quote(&mut text, key);
                 text.push_str(" is ");
@@ -73,11 +65,7 @@ impl SettingError {
                 text.push_str(": expected ");
                 text.push_str(expected);
             }
-            Self::Unknown {
-                key,
-                nearest,
-                known,
-            } => {
+            Self::Unknown { key, nearest, known } => {
                 text.push_str("unknown setting ");
                 quote(&mut text, key);
                 explain_unknown(&mut text, nearest.as_deref(), known);
@@ -110,11 +98,7 @@ fn quote(text: &mut String, value: &str) {
     text.push('`');
     let mut chars = value.chars();
     for char in chars.by_ref().take(SHOWN_CHARS_MAX) {
-        text.push(if char.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            char
-        });
+        text.push(if char.is_control() { char::REPLACEMENT_CHARACTER } else { char });
     }
     if chars.next().is_some() {
         text.push('…');
@@ -130,12 +114,9 @@ fn edits(a: &str, b: &str) -> usize {
         let mut line = vec![row + 1];
         let mut previous_b = None;
         for (column, byte_b) in b.bytes().enumerate() {
-            let at =
-                |line: &[usize], place: usize| line.get(place).copied().unwrap_or(usize::MAX - 1);
+            let at = |line: &[usize], place: usize| line.get(place).copied().unwrap_or(usize::MAX - 1);
             let changed = at(&last, column) + usize::from(byte_a != byte_b);
-            let mut best = changed
-                .min(at(&last, column + 1) + 1)
-                .min(at(&line, column) + 1);
+            let mut best = changed.min(at(&last, column + 1) + 1).min(at(&line, column) + 1);
             if column > 0 && previous_a == Some(byte_b) && previous_b == Some(byte_a) {
                 best = best.min(at(&before, column - 1) + 1);
             }
@@ -188,45 +169,19 @@ mod tests {
     fn an_unknown_key_is_answered_with_what_is_known() {
         let known: &[&str] = &["max-count", "max-bytes"];
         for (key, known, sentence) in [
-            (
-                "max-byte",
-                known,
-                "unknown setting `max-byte`: did you mean `max-bytes`?",
-            ),
-            (
-                "colour",
-                known,
-                "unknown setting `colour`: this module knows `max-count`, `max-bytes`",
-            ),
-            (
-                "colour",
-                &[],
-                "unknown setting `colour`: this module has no settings",
-            ),
-            (
-                "\u{1b}[2J",
-                &[],
-                "unknown setting `\u{fffd}[2J`: this module has no settings",
-            ),
+            ("max-byte", known, "unknown setting `max-byte`: did you mean `max-bytes`?"),
+            ("colour", known, "unknown setting `colour`: this module knows `max-count`, `max-bytes`"),
+            ("colour", &[], "unknown setting `colour`: this module has no settings"),
+            ("\u{1b}[2J", &[], "unknown setting `\u{fffd}[2J`: this module has no settings"),
         ] {
-            assert_eq!(
-                SettingError::unknown(key.to_owned(), known).to_string(),
-                sentence
-            );
+            assert_eq!(SettingError::unknown(key.to_owned(), known).to_string(), sentence);
         }
     }
 
     #[test]
     fn a_long_value_is_cut_in_the_sentence_and_kept_in_the_error() {
-        let error = SettingError::Invalid {
-            key: "k".into(),
-            value: "x".repeat(65),
-            expected: "less".into(),
-        };
+        let error = SettingError::Invalid { key: "k".into(), value: "x".repeat(65), expected: "less".into() };
         let shown = "x".repeat(64);
-        assert_eq!(
-            String::from(error),
-            format!("setting `k` is `{shown}…`: expected less")
-        );
+        assert_eq!(String::from(error), format!("setting `k` is `{shown}…`: expected less"));
     }
 }

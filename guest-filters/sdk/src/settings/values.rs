@@ -4,8 +4,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 /// A type that a setting can be read into.
 ///
-/// There are whole numbers (digits only, zero refused where the type has none), `bool`, `String`, [`ByteSize`], and lists
-/// of those, separated by commas. An author's own choices are one more:
+/// There are whole numbers (digits only, zero refused where the type has none), `bool`, `String`, [`ByteSize`], and
+/// lists of those, separated by commas. An author's own choices are one more:
 ///
 /// ```
 /// use raddle_guest::{FromSetting, testing::settings};
@@ -95,10 +95,7 @@ impl<T: FromSetting> FromSetting for Vec<T> {
         if value.trim().is_empty() {
             return Some(Self::new());
         }
-        value
-            .split(',')
-            .map(|item| T::from_setting(item.trim()))
-            .collect()
+        value.split(',').map(|item| T::from_setting(item.trim())).collect()
     }
 }
 
@@ -151,10 +148,78 @@ impl FromSetting for ByteSize {
             _ if value.ends_with("GiB") => (value.strip_suffix("GiB")?, 1 << 30),
             _ => (value, 1),
         };
-        let digits = digits
-            .strip_suffix(' ')
-            .filter(|_| unit_bytes > 1)
-            .unwrap_or(digits);
+        let digits = digits.strip_suffix(' ').filter(|_| unit_bytes > 1).unwrap_or(digits);
         u64::from_setting(digits)?.checked_mul(unit_bytes).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    /// What each text is read as; `None` is a refusal.
+    fn check<T: FromSetting + PartialEq + Debug>(cases: &[(&str, Option<T>)]) {
+        for (text, expected) in cases {
+            assert_eq!(T::from_setting(text), *expected, "`{text}`");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_in_one_way_and_in_range() {
+        check::<u8>(&[
+            ("0", Some(0)),
+            ("255", Some(255)),
+            ("256", None),
+            ("-1", None),
+            ("+1", None),
+            (" 1", None),
+            ("", None),
+            ("1.0", None),
+            ("0x10", None),
+        ]);
+        check::<i32>(&[("-2147483648", Some(i32::MIN)), ("-2147483649", None), ("+1", None)]);
+        check::<u64>(&[("18446744073709551615", Some(u64::MAX)), ("18446744073709551616", None)]);
+        check::<NonZeroU32>(&[("1", NonZeroU32::new(1)), ("0", None)]);
+    }
+
+    #[test]
+    fn a_size_has_a_binary_unit_or_none() {
+        check::<ByteSize>(&[
+            ("0", Some(ByteSize::new(0))),
+            ("4096", Some(ByteSize::kibi(4))),
+            ("64 KiB", Some(ByteSize::kibi(64))),
+            ("64KiB", Some(ByteSize::kibi(64))),
+            ("2 MiB", Some(ByteSize::mebi(2))),
+            ("1 GiB", Some(ByteSize::mebi(1024))),
+            ("17179869183 GiB", Some(ByteSize::new(17_179_869_183 << 30))),
+            ("17179869184 GiB", None),
+            ("64  KiB", None),
+            ("64 KB", None),
+            ("64 kib", None),
+            ("64 ", None),
+            ("KiB", None),
+            (" KiB", None),
+            ("-1 KiB", None),
+        ]);
+    }
+
+    #[test]
+    fn a_list_is_refused_with_any_of_its_items() {
+        check::<Vec<u8>>(&[
+            ("", Some(vec![])),
+            ("7", Some(vec![7])),
+            ("1, 2,3 ", Some(vec![1, 2, 3])),
+            ("1,,2", None),
+            ("1,", None),
+            ("1,many", None),
+        ]);
+        assert_eq!(Vec::<u8>::expected(), "a list, separated by commas, each a whole number from 0 to 255");
+    }
+
+    #[test]
+    fn a_truth_is_spelt_out() {
+        check::<bool>(&[("true", Some(true)), ("false", Some(false)), ("True", None), ("1", None)]);
     }
 }

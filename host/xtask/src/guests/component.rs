@@ -21,16 +21,13 @@ const CONTRACT: (&str, &str) = ("raddle:rules/", "@1.0.0");
 
 /// Makes a component of what the compiler wrote, without names, producers and other custom sections.
 pub fn encode(core_module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(core_module)?
-        .encode()?;
+    let component = ComponentEncoder::default().validate(true).module(core_module)?.encode()?;
     let component = strip(&component).context("the component cannot be read back")?;
     wasmparser::Validator::new().validate_all(&component)?;
     Ok(component)
 }
 
-/// The functions that a core module imports, as `interface.function`, in the order of its imports.
+/// The functions that a core module imports, as `interface.function`, in order of their names.
 ///
 /// # Errors
 ///
@@ -43,19 +40,15 @@ pub fn imported_functions(core_module: &[u8]) -> anyhow::Result<Vec<String>> {
         };
         for import in imports.into_imports() {
             let import = import?;
-            let interface = import
-                .module
-                .strip_prefix(CONTRACT.0)
-                .and_then(|name| name.strip_suffix(CONTRACT.1));
+            let interface =
+                import.module.strip_prefix(CONTRACT.0).and_then(|name| name.strip_suffix(CONTRACT.1));
             let interface = interface.with_context(|| {
-                format!(
-                    "imports `{}` of `{}`, which no orderer offers",
-                    import.name, import.module
-                )
+                format!("imports `{}` of `{}`, which no orderer offers", import.name, import.module)
             })?;
             functions.push(format!("{interface}.{}", import.name));
         }
     }
+    functions.sort();
     Ok(functions)
 }
 
@@ -91,4 +84,73 @@ fn push_section(binary: &mut Vec<u8>, id: u8, content: &[u8]) -> anyhow::Result<
     binary.push(size as u8);
     binary.extend_from_slice(content);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    /// A custom section named `x`.
+    const CUSTOM: &[u8] = b"\x00\x02\x01x";
+    /// One function type, without parameters or results.
+    const TYPES: &[u8] = b"\x01\x04\x01\x60\0\0";
+
+    fn binary(parts: &[&[u8]]) -> Vec<u8> {
+        parts.concat()
+    }
+
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        push_section(&mut bytes, id, content).unwrap();
+        bytes
+    }
+
+    /// A module with one imported function.
+    fn importing(module: &str, name: &str) -> Vec<u8> {
+        let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        let import = [vec![1], text(module), text(name), vec![0, 0]].concat();
+        binary(&[MODULE, TYPES, &section(2, &import)])
+    }
+
+    #[test]
+    fn custom_sections_go_wherever_they_are() {
+        let inner = binary(&[MODULE, CUSTOM, TYPES, CUSTOM]);
+        let nested = binary(&[COMPONENT, &section(section::MODULE, &inner), CUSTOM]);
+        let outer = binary(&[COMPONENT, CUSTOM, &section(section::COMPONENT, &nested)]);
+
+        let inner = binary(&[MODULE, TYPES]);
+        let nested = binary(&[COMPONENT, &section(section::MODULE, &inner)]);
+        assert_eq!(strip(&outer).unwrap(), binary(&[COMPONENT, &section(section::COMPONENT, &nested)]));
+    }
+
+    #[test]
+    fn long_sections_keep_their_length() {
+        for length in [0, 0x7f, 0x80, 0x3fff, 0x4000] {
+            let code = section(10, &vec![7; length]);
+            let module = binary(&[MODULE, &code]);
+            assert_eq!(strip(&module).unwrap(), module, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_binary_that_ends_too_soon_is_an_error() {
+        let whole = binary(&[MODULE, TYPES]);
+        for length in (0..whole.len()).filter(|length| *length != MODULE.len()) {
+            assert!(strip(whole.get(..length).unwrap()).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn only_the_contract_may_be_imported() {
+        let contract = importing("raddle:rules/channel@1.0.0", "batch-size");
+        assert_eq!(imported_functions(&contract).unwrap(), ["channel.batch-size"]);
+        for module in ["wasi_snapshot_preview1", "raddle:rules/channel@1.1.0", "wasi:io/poll@1.0.0"] {
+            let error = imported_functions(&importing(module, "f")).unwrap_err().to_string();
+            assert_eq!(error, format!("imports `f` of `{module}`, which no orderer offers"));
+        }
+    }
 }

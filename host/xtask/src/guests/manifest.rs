@@ -43,10 +43,7 @@ pub struct Entry {
 impl Entry {
     /// The entry of a component with these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self {
-            bytes: bytes.len(),
-            sha256: hex(&Sha256::digest(bytes)),
-        }
+        Self { bytes: bytes.len(), sha256: hex(&Sha256::digest(bytes)) }
     }
 }
 
@@ -81,15 +78,9 @@ impl FromStr for Manifest {
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (mut toolchain, mut sources, mut components) = (None, None, BTreeMap::new());
-        for (line, number) in text
-            .lines()
-            .zip(1..)
-            .filter(|(line, _)| !line.starts_with('#'))
-        {
+        for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.starts_with('#')) {
             match line.split_once(' ') {
-                Some(("toolchain", rest)) if toolchain.is_none() => {
-                    toolchain = Some(rest.to_owned())
-                }
+                Some(("toolchain", rest)) if toolchain.is_none() => toolchain = Some(rest.to_owned()),
                 Some(("sources", rest)) if sources.is_none() => sources = Some(rest.to_owned()),
                 Some(("component", rest)) => {
                     let (name, entry) =
@@ -114,16 +105,8 @@ fn component(fields: &str) -> anyhow::Result<(String, Entry)> {
     else {
         bail!("a component has a name, a length and a digest");
     };
-    let bytes = bytes
-        .parse()
-        .with_context(|| format!("`{bytes}` is no length"))?;
-    Ok((
-        name.to_owned(),
-        Entry {
-            bytes,
-            sha256: sha256.to_owned(),
-        },
-    ))
+    let bytes = bytes.parse().with_context(|| format!("`{bytes}` is no length"))?;
+    Ok((name.to_owned(), Entry { bytes, sha256: sha256.to_owned() }))
 }
 
 #[cfg(test)]
@@ -151,19 +134,10 @@ mod tests {
         for (text, complaint) in [
             ("", "no line names the toolchain"),
             ("toolchain x\n", "no line gives the hash of the sources"),
-            (
-                "# x\nsources\n",
-                "line 2: `sources` says nothing that is understood",
-            ),
-            (
-                "toolchain x\ntoolchain y\n",
-                "line 2: `toolchain y` says nothing that is understood",
-            ),
+            ("# x\nsources\n", "line 2: `sources` says nothing that is understood"),
+            ("toolchain x\ntoolchain y\n", "line 2: `toolchain y` says nothing that is understood"),
             ("component a.wasm 3\n", "line 1: `component a.wasm 3`"),
-            (
-                "component a.wasm three 00\n",
-                "line 1: `component a.wasm three 00`",
-            ),
+            ("component a.wasm three 00\n", "line 1: `component a.wasm three 00`"),
         ] {
             assert_eq!(text.parse::<Manifest>().unwrap_err().to_string(), complaint);
         }

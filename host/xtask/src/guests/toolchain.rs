@@ -13,6 +13,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const RUSTC_VARIABLE: &str = "RADDLE_GUEST_RUSTC";
 /// Names a linker to use before all others.
 const LINKER_VARIABLE: &str = "RADDLE_GUEST_LINKER";
+/// The oldest LLD that reads the objects of the compilers that are looked for.
+const LINKER_MAJOR_MIN: u32 = 20;
 
 /// What to do when no toolchain is found.
 pub const NONE_FOUND: &str = "no Rust toolchain here can build for wasm32-unknown-unknown; install one of:\n  \
@@ -65,10 +67,7 @@ pub fn candidates() -> anyhow::Result<Vec<Toolchain>> {
         let complaint = || format!("{RUSTC_VARIABLE}={} can build no guests", rustc.display());
         return Ok(vec![toolchain.with_context(complaint)?]);
     }
-    Ok([Path::new("rustc"), Path::new("/usr/bin/rustc")]
-        .into_iter()
-        .filter_map(Toolchain::probe)
-        .collect())
+    Ok([Path::new("rustc"), Path::new("/usr/bin/rustc")].into_iter().filter_map(Toolchain::probe).collect())
 }
 
 impl Toolchain {
@@ -81,21 +80,12 @@ impl Toolchain {
         if !builds_std && !rustlib.join(TARGET).is_dir() {
             return None;
         }
-        Some(Self {
-            rustc: rustc.to_path_buf(),
-            version,
-            builds_std,
-            linker: Linker::find()?,
-        })
+        Some(Self { rustc: rustc.to_path_buf(), version, builds_std, linker: Linker::find()? })
     }
 
     /// The toolchain in one line. Two with the same line are expected to make the same bytes.
     pub fn identity(&self) -> String {
-        let std = if self.builds_std {
-            "std from source"
-        } else {
-            "std as installed"
-        };
+        let std = if self.builds_std { "std from source" } else { "std as installed" };
         let lld_major = self.linker.version.split('.').next().unwrap_or_default();
         format!("{}, {std}, LLD {lld_major}", self.version)
     }
@@ -103,42 +93,20 @@ impl Toolchain {
     /// [`identity`](Self::identity), with paths and the linker's full version.
     pub fn details(&self) -> String {
         let (rustc, linker) = (self.rustc.display(), self.linker.path.display());
-        format!(
-            "{} ({rustc}; {linker}, LLD {})",
-            self.identity(),
-            self.linker.version
-        )
+        format!("{} ({rustc}; {linker}, LLD {})", self.identity(), self.linker.version)
     }
 
     /// Builds the workspace, and lists the core modules.
     pub fn build(&self, guests: &Path) -> anyhow::Result<Vec<Artifact>> {
         let mut command = Command::new(super::cargo());
         command
-            .args([
-                "build",
-                "--release",
-                "--workspace",
-                "--lib",
-                "--examples",
-                "--locked",
-            ])
-            .args([
-                "--target",
-                TARGET,
-                "--message-format=json-render-diagnostics",
-                "--target-dir",
-            ])
+            .args(["build", "--release", "--workspace", "--lib", "--examples", "--locked"])
+            .args(["--target", TARGET, "--message-format=json-render-diagnostics", "--target-dir"])
             .arg(guests.join("target"))
             .current_dir(guests)
             .env("RUSTC", &self.rustc)
-            .env(
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
-                &self.linker.path,
-            )
-            .env(
-                "CARGO_ENCODED_RUSTFLAGS",
-                self.rustflags(guests)?.join("\u{1f}"),
-            )
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker.path)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(guests)?.join("\u{1f}"))
             .stderr(Stdio::inherit());
         if self.builds_std {
             command
@@ -146,11 +114,7 @@ impl Toolchain {
                 .env("RUSTC_BOOTSTRAP", "1");
         }
         let output = command.output().context("cargo cannot be started")?;
-        ensure!(
-            output.status.success(),
-            "the guests do not build with {}",
-            self.details()
-        );
+        ensure!(output.status.success(), "the guests do not build with {}", self.details());
         artifacts(&String::from_utf8(output.stdout)?)
     }
 
@@ -158,9 +122,7 @@ impl Toolchain {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         let mut flags = vec![remap(guests, "/src"), remap(&cargo_home()?, "/cargo")];
         // An installed std has its way of panicking compiled in.
-        let recipe = RECIPE
-            .iter()
-            .filter(|flag| self.builds_std || flag.starts_with("-Clink-arg"));
+        let recipe = RECIPE.iter().filter(|flag| self.builds_std || flag.starts_with("-Clink-arg"));
         flags.extend(recipe.map(|flag| (*flag).to_owned()));
         Ok(flags)
     }
@@ -174,58 +136,33 @@ impl Linker {
         }
         let own = output(Command::new("rustc").args(["--print", "target-libdir"]))
             .and_then(|libdir| Some(Path::new(&libdir).parent()?.join("bin/rust-lld")));
-        let on_path = [
-            "rust-lld",
-            "wasm-ld-22",
-            "wasm-ld-21",
-            "wasm-ld-20",
-            "wasm-ld",
-        ]
-        .map(PathBuf::from);
-        own.into_iter()
-            .chain(on_path)
-            .find_map(Self::probe)
-            .filter(|found| found.major() >= 20)
+        let on_path = ["rust-lld", "wasm-ld-22", "wasm-ld-21", "wasm-ld-20", "wasm-ld"].map(PathBuf::from);
+        own.into_iter().chain(on_path).filter_map(Self::probe).find(|found| found.major() >= LINKER_MAJOR_MIN)
     }
 
     fn probe(path: PathBuf) -> Option<Self> {
         // rust-lld is several linkers in one; wasm-ld takes the option and ignores it.
         let text = output(Command::new(&path).args(["-flavor", "wasm", "--version"]))
             .or_else(|| output(Command::new(&path).arg("--version")))?;
-        let version = text
-            .split("LLD ")
-            .nth(1)?
-            .split_whitespace()
-            .next()?
-            .to_owned();
+        let version = text.split("LLD ").nth(1)?.split_whitespace().next()?.to_owned();
         Some(Self { path, version })
     }
 
     fn major(&self) -> u32 {
-        self.version
-            .split('.')
-            .next()
-            .and_then(|major| major.parse().ok())
-            .unwrap_or(0)
+        self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
     }
 }
 
 fn cargo_home() -> anyhow::Result<PathBuf> {
     match env::var_os("CARGO_HOME") {
         Some(home) => Ok(PathBuf::from(home)),
-        None => Ok(env::home_dir()
-            .context("neither CARGO_HOME nor HOME is set")?
-            .join(".cargo")),
+        None => Ok(env::home_dir().context("neither CARGO_HOME nor HOME is set")?.join(".cargo")),
     }
 }
 
 /// What a command prints, if it succeeds.
 fn output(command: &mut Command) -> Option<String> {
-    let output = command
-        .stderr(Stdio::null())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
@@ -248,18 +185,14 @@ struct MessageTarget {
 fn artifacts(report: &str) -> anyhow::Result<Vec<Artifact>> {
     let mut artifacts = Vec::new();
     for line in report.lines().filter(|line| line.starts_with('{')) {
-        let message: Message =
-            serde_json::from_str(line).with_context(|| format!("cargo says `{line}`"))?;
-        let Some(target) = message
-            .target
-            .filter(|_| message.reason == "compiler-artifact")
-        else {
+        let message: Message = serde_json::from_str(line).with_context(|| format!("cargo says `{line}`"))?;
+        let Some(target) = message.target.filter(|_| message.reason == "compiler-artifact") else {
             continue;
         };
-        let modules = message.filenames.into_iter().filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "wasm")
-        });
+        let modules = message
+            .filenames
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"));
         artifacts.extend(modules.map(|path| Artifact {
             name: target.name.replace('_', "-"),
             is_hostile: target.kind.iter().any(|kind| kind == "example"),
@@ -270,4 +203,53 @@ fn artifacts(report: &str) -> anyhow::Result<Vec<Artifact>> {
         bail!("cargo reports no guest");
     }
     Ok(artifacts)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn cargos_report_is_read_for_modules_alone() {
+        let artifact = |name: &str, kind: &str, file: &str| {
+            let target = format!(r#"{{"name":"{name}","kind":["{kind}"]}}"#);
+            format!(r#"{{"reason":"compiler-artifact","target":{target},"filenames":["{file}"]}}"#)
+        };
+        let report = [
+            artifact("raddle_guest", "lib", "/t/a.rlib"),
+            artifact("one_guest", "cdylib", "/t/one.wasm"),
+            artifact("bad-one", "example", "/t/bad.wasm"),
+            r#"{"reason":"build-finished","success":true}"#.to_owned(),
+            "a line of somebody else".to_owned(),
+        ];
+        let found = artifacts(&report.join("\n")).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|guest| (guest.name.as_str(), guest.is_hostile, guest.path.to_str().unwrap()))
+            .collect();
+        assert_eq!(found, [("one-guest", false, "/t/one.wasm"), ("bad-one", true, "/t/bad.wasm")]);
+    }
+
+    #[test]
+    fn a_report_without_guests_is_an_error() {
+        assert!(artifacts(r#"{"reason":"build-finished","success":true}"#).is_err());
+        assert!(artifacts("{").is_err());
+    }
+
+    #[test]
+    fn a_toolchains_identity_leaves_out_what_differs_between_machines() {
+        let linker = |path: &str, version: &str| Linker { path: path.into(), version: version.into() };
+        let toolchain = |rustc: &str, linker| Toolchain {
+            rustc: rustc.into(),
+            version: "rustc 1.96.0 (ac68faa20 2026-05-25)".into(),
+            builds_std: true,
+            linker,
+        };
+        let one = toolchain("/usr/bin/rustc", linker("/a/rust-lld", "22.1.2"));
+        let other = toolchain("rustc", linker("wasm-ld-22", "22.1.8"));
+        assert_eq!(one.identity(), "rustc 1.96.0 (ac68faa20 2026-05-25), std from source, LLD 22");
+        assert_eq!(one.identity(), other.identity());
+    }
 }
