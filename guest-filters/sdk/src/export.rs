@@ -35,7 +35,6 @@ macro_rules! export_batch_policy {
         };
 
         #[cfg(target_arch = "wasm32")]
-        #[allow(unsafe_code)]
         const _: () = {
             ::std::thread_local! {
                 static BATCH: $crate::__export::Slot<$policy> = const { $crate::__export::Slot::new() };
