@@ -1,1 +1,13 @@
-//! stub
+//! Raddle: an ordering service for Hyperledger Fabric channels, whose every rule is a sandboxed WebAssembly module.
+//!
+//! This library is the command line and what wires the crates below it together:
+//!
+//! - [`raddle_core`] decides: channel config, the chain, the cut, blocks.
+//! - [`raddle_rules`] runs modules in the sandbox.
+//! - [`raddle_proto`] is Fabric's wire.
+
+pub mod cli;
+pub mod replay;
+mod shipped_policy;
+
+pub use shipped_policy::ShippedPolicy;

@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The command `raddle`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    raddle::cli::run()
+}

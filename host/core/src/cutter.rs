@@ -147,7 +147,11 @@ impl Cutter {
         if entries.is_empty() {
             return None;
         }
-        Some(CutBatch { envelopes: entries.into_iter().map(|entry| entry.marshalled).collect(), reason, size_bytes })
+        Some(CutBatch {
+            envelopes: entries.into_iter().map(|entry| entry.marshalled).collect(),
+            reason,
+            size_bytes,
+        })
     }
 
     fn entry(&mut self, envelope: &Envelope) -> Entry {
@@ -173,7 +177,12 @@ impl Cutter {
     }
 
     /// Asks the module, and the standard rule in its place once it has broken.
-    fn ask(&mut self, question: Question, entry: &Entry, faults: &mut Vec<GuestFault>) -> Result<bool, LocalFault> {
+    fn ask(
+        &mut self,
+        question: Question,
+        entry: &Entry,
+        faults: &mut Vec<GuestFault>,
+    ) -> Result<bool, LocalFault> {
         if let Some(Decider::Standard) = self.decider {
             return Ok(self.standard_answer(question, entry));
         }
@@ -223,9 +232,9 @@ impl Cutter {
                 Ok(())
             }
             Err(Fault::Local(fault)) => Err(fault),
-            Err(Fault::Guest(fault)) => {
-                Err(LocalFault { cause: format!("the batch policy answers otherwise when asked again: {fault}") })
-            }
+            Err(Fault::Guest(fault)) => Err(LocalFault {
+                cause: format!("the batch policy answers otherwise when asked again: {fault}"),
+            }),
         }
     }
 
@@ -238,7 +247,8 @@ impl Cutter {
             // What is pending has joined and filled nothing: any other answer shows that the module is not determined
             // by what it is asked.
             if !fits || is_full {
-                let cause = format!("the batch policy answers otherwise when asked again about envelope {index}");
+                let cause =
+                    format!("the batch policy answers otherwise when asked again about envelope {index}");
                 return Err(LocalFault { cause }.into());
             }
             pending.count = pending.count.saturating_add(1);
@@ -291,6 +301,10 @@ impl Creators {
     }
 
     fn bytes(&self, number: CreatorNumber) -> &[u8] {
-        usize::try_from(number.0).ok().and_then(|index| self.by_number.get(index)).map(AsRef::as_ref).unwrap_or_default()
+        usize::try_from(number.0)
+            .ok()
+            .and_then(|index| self.by_number.get(index))
+            .map(AsRef::as_ref)
+            .unwrap_or_default()
     }
 }

@@ -59,7 +59,8 @@ fn sum_of_parts(text: &str) -> Option<u128> {
         if whole.is_empty() && fraction.is_empty() {
             return None;
         }
-        let unit_end = after_number.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after_number.len());
+        let unit_end =
+            after_number.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after_number.len());
         let (unit, after_unit) = after_number.split_at_checked(unit_end)?;
         nanos = nanos.checked_add(part_nanos(whole, fraction, unit_nanos(unit)?)?)?;
         rest = after_unit;
@@ -128,7 +129,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "2", "s", ".s", "2 s", "2S", "2s ", "1d", "--2s", "9223372036854775808ns", "3000000h", "2s-"] {
+        for text in
+            ["", "2", "s", ".s", "2 s", "2S", "2s ", "1d", "--2s", "9223372036854775808ns", "3000000h", "2s-"]
+        {
             assert_eq!(parse_positive(text), Err(DurationError::Invalid(text.into())), "{text}");
         }
         for text in ["0", "0s", "-2s", "+0", "-0", "0.0000000001s", "-9223372036854775808ns"] {

@@ -146,7 +146,9 @@ pub fn read_genesis(bytes: Bytes) -> Result<(common::Block, Bundle), GenesisErro
         wire::channel_header(&envelope).map_err(|error| GenesisError::NotConfig(error.to_string()))?;
     if channel_header.r#type != common::HeaderType::Config as i32 {
         let found = channel_header.r#type;
-        return Err(GenesisError::NotConfig(format!("its envelope is of type {found}, and a config is of type 1")));
+        return Err(GenesisError::NotConfig(format!(
+            "its envelope is of type {found}, and a config is of type 1"
+        )));
     }
     let config = read_config_envelope(&envelope).map_err(not_config)?;
     let bundle = read_bundle(ChannelId(channel_header.channel_id), config.config.as_ref())?;
@@ -183,7 +185,14 @@ pub fn read_bundle(channel: ChannelId, config: Option<&common::Config>) -> Resul
     }
     check_keys(
         ordering,
-        &["ConsensusType", "BatchSize", "BatchTimeout", "KafkaBrokers", "ChannelRestrictions", "Capabilities"],
+        &[
+            "ConsensusType",
+            "BatchSize",
+            "BatchTimeout",
+            "KafkaBrokers",
+            "ChannelRestrictions",
+            "Capabilities",
+        ],
     )?;
     let batch_size = read_batch_size(ordering)?;
     let batch_timeout =
@@ -211,7 +220,10 @@ pub fn read_bundle(channel: ChannelId, config: Option<&common::Config>) -> Resul
 }
 
 /// Source: fabric v2.5.16 `common/channelconfig/bundle.go` `preValidate`.
-fn check_capability_order(root: &common::ConfigGroup, ordering: &common::ConfigGroup) -> Result<(), BundleError> {
+fn check_capability_order(
+    root: &common::ConfigGroup,
+    ordering: &common::ConfigGroup,
+) -> Result<(), BundleError> {
     if ordering.values.contains_key("Capabilities") {
         return Ok(());
     }
@@ -285,7 +297,9 @@ fn check_brokers(ordering: &common::ConfigGroup) -> Result<(), BundleError> {
             let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
             let host = host.as_bytes();
             // Go compares the length of what its pattern found with the host's, so an empty host passes.
-            is_port && (host.is_empty() || (host.iter().all(|&b| is_inner(b)) && is_edge(host.first()) && is_edge(host.last())))
+            is_port
+                && (host.is_empty()
+                    || (host.iter().all(|&b| is_inner(b)) && is_edge(host.first()) && is_edge(host.last())))
         });
         if !is_valid {
             return Err(BundleError::Broker(broker));

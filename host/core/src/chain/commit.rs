@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use raddle_proto::wire::{self, Envelope, go_decode};
 use raddle_proto::common;
+use raddle_proto::wire::{self, Envelope, go_decode};
 
 use super::event::{Action, ChainError, ConfigRecordError, CutBlock, Note, Skipped};
 use super::{Chain, ChainState, make_cutter};
@@ -111,7 +111,8 @@ impl Chain {
             if !self.bundle.has_consortiums {
                 return Err(ConfigRecordError::NotASystemChannel);
             }
-            let payload: common::Payload = go_decode(envelope.payload().clone()).map_err(ConfigRecordError::Wire)?;
+            let payload: common::Payload =
+                go_decode(envelope.payload().clone()).map_err(ConfigRecordError::Wire)?;
             let created = Envelope::unmarshal(payload.data).map_err(ConfigRecordError::Wire)?;
             read_config_envelope(&created).map_err(ConfigRecordError::Wire)?;
             return Ok(ConfigChange::ChannelCreation);

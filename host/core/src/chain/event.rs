@@ -159,7 +159,9 @@ pub enum Note {
         named: BlockNumber,
     },
     /// Another orderer believes in other blocks than this one.
-    #[error("offset {offset}: fork suspected: time-to-cut for block {named}, but the next is {next} with {pending} envelopes pending")]
+    #[error(
+        "offset {offset}: fork suspected: time-to-cut for block {named}, but the next is {next} with {pending} envelopes pending"
+    )]
     ForkSuspected {
         /// Its place.
         offset: Offset,

@@ -137,7 +137,12 @@ impl Chain {
         self.bundle.sequence
     }
 
-    fn on_record(&mut self, offset: Offset, value: Bytes, actions: &mut Vec<Action>) -> Result<(), ChainError> {
+    fn on_record(
+        &mut self,
+        offset: Offset,
+        value: Bytes,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), ChainError> {
         if offset <= self.now.last_seen {
             return Err(ChainError::OffsetNotAfter { offset, last: self.now.last_seen });
         }
@@ -145,7 +150,9 @@ impl Chain {
         match KafkaMessage::unmarshal(value) {
             // Proves that the log takes writes. Carries nothing to order.
             Ok(KafkaMessage::Connect) => Ok(()),
-            Ok(KafkaMessage::TimeToCut(cut)) => self.on_time_to_cut(BlockNumber(cut.block_number), offset, actions),
+            Ok(KafkaMessage::TimeToCut(cut)) => {
+                self.on_time_to_cut(BlockNumber(cut.block_number), offset, actions)
+            }
             Ok(KafkaMessage::Regular(regular)) => self.on_regular(regular, offset, actions),
             Ok(KafkaMessage::None) => {
                 actions.push(Action::Note(Note::Skipped { offset, why: Skipped::NoKind }));

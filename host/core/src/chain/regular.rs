@@ -5,8 +5,8 @@
 use raddle_proto::common::HeaderType;
 use raddle_proto::wire::{self, Envelope, Regular};
 
-use super::event::{Action, ChainError, Class, Note, Purpose, Skipped, Verdict};
 use super::Chain;
+use super::event::{Action, ChainError, Class, Note, Purpose, Skipped, Verdict};
 use crate::ids::{ConfigSequence, Offset};
 
 /// What a verdict is awaited for.
@@ -61,7 +61,10 @@ impl Chain {
                 // One copy is taken for all: the copies of the other orderers are met stale too.
                 self.now.last_original_processed = original;
             }
-            self.judge(Awaited { offset, envelope, class, purpose: Purpose::Resubmission, settles_ingress }, actions);
+            self.judge(
+                Awaited { offset, envelope, class, purpose: Purpose::Resubmission, settles_ingress },
+                actions,
+            );
             return Ok(());
         }
         self.settle_ingress(settles_ingress);

@@ -1,0 +1,111 @@
+//! What the command line says when it cannot do what it was asked for.
+
+use std::process::ExitCode;
+
+use raddle_rules::{EngineError, LoadError, StackError};
+
+use super::{Code, program};
+use crate::replay::{ReplayError, SignerError};
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Refused or failed.
+    Failed = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// Our bug.
+    Bug = 255,
+}
+
+/// One sentence, a code, an exit, and perhaps a hint.
+#[derive(Debug)]
+pub struct Failure {
+    /// Stable, and explained by `raddle help`.
+    pub code: Code,
+    /// How the process ends.
+    pub exit: Exit,
+    /// What is wrong, without a final period.
+    pub sentence: String,
+    /// What to do next, if more is known than the code's explanation says.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    #[must_use]
+    pub fn new(code: Code, exit: Exit, sentence: impl Into<String>) -> Self {
+        Self { code, exit, sentence: sentence.into(), hint: None }
+    }
+
+    /// The same, with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints it to stderr; answers how the process ends.
+    #[must_use]
+    pub fn report(self) -> ExitCode {
+        anstream::eprintln!("{} {}  {}", super::report::emphasis("failed"), self.code, self.sentence);
+        if let Some(hint) = &self.hint {
+            anstream::eprintln!("  hint   {hint}");
+        }
+        anstream::eprintln!("  more   {} help {}", program(), self.code);
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+/// The one place where a replay's errors become what a person sees.
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            ReplayError::Genesis(_) => Self::new(Code::Genesis, Exit::Usage, sentence),
+            ReplayError::OtherChannel { found, .. } => Self::new(Code::OtherChannel, Exit::Usage, sentence)
+                .hint(format!("give the genesis block of {found}, or the dump of the other topic")),
+            ReplayError::Open { .. } => Self::new(Code::File, Exit::Usage, sentence),
+            ReplayError::Line { .. } => Self::new(Code::TopicLine, Exit::Failed, sentence)
+                .hint("dump the topic again; nothing was written"),
+            ReplayError::Gap { .. } | ReplayError::Backwards { .. } => {
+                Self::new(Code::TopicOffsets, Exit::Failed, sentence)
+                    .hint("dump the whole topic, from offset 0 on and in order; nothing was written")
+            }
+            ReplayError::Chain { .. } => Self::new(Code::ChainHalted, Exit::Failed, sentence),
+            ReplayError::Sign { .. } => Self::new(Code::Msp, Exit::Failed, sentence),
+            ReplayError::Write { .. } => Self::new(Code::File, Exit::Failed, sentence),
+        }
+    }
+}
+
+impl From<SignerError> for Failure {
+    fn from(error: SignerError) -> Self {
+        Self::new(Code::Msp, Exit::Usage, error.to_string())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::new(Code::Sandbox, Exit::Failed, error.to_string())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            // Only modules of our own are loaded here.
+            LoadError::Refused(_) => Self::new(Code::Bug, Exit::Bug, error.to_string()),
+            LoadError::Local(_) => Self::new(Code::Sandbox, Exit::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<StackError> for Failure {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::Spawn { .. } => Self::new(Code::Sandbox, Exit::Failed, error.to_string()),
+            StackError::Panicked { .. } => Self::new(Code::Bug, Exit::Bug, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The command line.
+
+mod code;
+mod demo;
+mod failure;
+mod help;
+mod replay;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use code::Code;
+pub use failure::{Exit, Failure};
+
+/// An ordering service for Hyperledger Fabric channels, whose every rule is a sandboxed WebAssembly module
+#[derive(Debug, Parser)]
+#[command(
+    name = "raddle",
+    version,
+    disable_help_subcommand = true,
+    propagate_version = true,
+    max_term_width = 110
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the main job on a recorded topic, in a few seconds
+    Demo,
+    /// Rebuild a channel's blocks from a dump of its Kafka topic
+    Replay(replay::Arguments),
+    /// Explain a topic, or an error code such as RDL-4004
+    Help(help::Arguments),
+    /// Print the version
+    Version,
+}
+
+/// Runs the command that the process was called with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        None => help::overview(),
+        Some(Command::Demo) => demo::run(),
+        Some(Command::Replay(arguments)) => replay::run(&arguments),
+        Some(Command::Help(arguments)) => help::run(&arguments),
+        Some(Command::Version) => help::version(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The program as it was called, so that suggested commands can be pasted.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "raddle".into())
+}

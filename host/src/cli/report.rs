@@ -1,0 +1,153 @@
+//! How a replay shows itself: a progress bar, a line a block, and the table at the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use raddle_core::chain::CutBlock;
+use raddle_core::cutter::CutReason;
+
+use crate::replay::{Summary, Told};
+
+/// A bar for less than this is noise.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Bold, where stderr shows it.
+pub fn emphasis(text: &str) -> String {
+    let bold = clap::builder::styling::Style::new().bold();
+    format!("{bold}{text}{bold:#}")
+}
+
+/// Why a block was cut, in words for a table.
+#[must_use]
+pub const fn reason_words(reason: CutReason) -> &'static str {
+    match reason {
+        CutReason::MaxMessageCount => "count: MaxMessageCount reached",
+        CutReason::DoesNotFit => "bytes: the next envelope does not fit",
+        CutReason::Full => "bytes: the envelope fills a block alone",
+        CutReason::AbsoluteMaxBytes => "guard: AbsoluteMaxBytes",
+        CutReason::TimeToCut => "time: a time-to-cut record",
+        CutReason::ConfigFollows => "config follows",
+        CutReason::Config => "config",
+    }
+}
+
+/// Shows a replay while it runs.
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    position_bytes: Arc<AtomicU64>,
+    records: u64,
+    is_verbose: bool,
+}
+
+impl Progress {
+    /// A bar over `size_bytes` that stays away for the first second.
+    pub fn new(size_bytes: u64, position_bytes: Arc<AtomicU64>, is_verbose: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(size_bytes), ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template("{bar:32} {bytes} of {total_bytes}  {eta} left");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        Self { bar, started: Instant::now(), position_bytes, records: 0, is_verbose }
+    }
+
+    /// Takes what the replay tells.
+    pub fn tell(&mut self, told: Told<'_>) {
+        match told {
+            Told::Record => self.advance(),
+            Told::Block(cut) if self.is_verbose => self.bar.suspend(|| anstream::println!("{}", block_line(cut))),
+            Told::Block(_) => {}
+            Told::Note { line, note } if self.is_verbose => {
+                self.bar.suspend(|| anstream::println!("line {line}: {note}"));
+            }
+            Told::Note { .. } => {}
+            Told::Key { line, key } => self.bar.suspend(|| {
+                anstream::eprintln!(
+                    "line {line}: key {key:?} where orderers write \"0\": taken all the same, as Fabric does not look at keys"
+                );
+            }),
+        }
+    }
+
+    fn advance(&mut self) {
+        self.records += 1;
+        // Looking at the clock is dearer than counting.
+        if !self.records.is_multiple_of(256) {
+            return;
+        }
+        if self.bar.is_hidden() && self.started.elapsed() > QUIET {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(self.position_bytes.load(Ordering::Relaxed));
+    }
+
+    /// Takes the bar away; answers how long it all took.
+    pub fn finish(self) -> Duration {
+        self.bar.finish_and_clear();
+        self.started.elapsed()
+    }
+}
+
+fn block_line(cut: &CutBlock) -> String {
+    format!(
+        "block {:>6}  {:>5} envelopes  {:>9} bytes  {}",
+        cut.block.number,
+        cut.block.data.len(),
+        cut.size_bytes,
+        reason_words(cut.reason)
+    )
+}
+
+/// Blocks by the reason why they were cut.
+#[must_use]
+pub fn table(summary: &Summary) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["cut by", "blocks", "envelopes", "bytes"]);
+    let mut total = [0; 3];
+    for (reason, count) in &summary.blocks {
+        let amounts = [count.blocks, count.envelopes, count.size_bytes];
+        for (sum, amount) in total.iter_mut().zip(amounts) {
+            *sum += amount;
+        }
+        let [blocks, envelopes, bytes] = amounts.map(|amount| amount.to_string());
+        table.add_row([reason_words(*reason).to_owned(), blocks, envelopes, bytes]);
+    }
+    let [blocks, envelopes, bytes] = total.map(|amount| amount.to_string());
+    table.add_row(["in all".to_owned(), blocks, envelopes, bytes]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// What the table does not show and somebody should know.
+#[must_use]
+pub fn remarks(summary: &Summary) -> Vec<String> {
+    let plural =
+        |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let mut remarks = Vec::new();
+    if summary.pending > 0 {
+        let pending = plural(u64::from(summary.pending), "envelope waits", "envelopes wait");
+        remarks.push(format!("{pending} for a cut at the end of the topic, in no block yet"));
+    }
+    if summary.left_out > 0 {
+        let left_out = plural(summary.left_out, "record was", "records were");
+        remarks
+            .push(format!("{left_out} left out, as orderers leave them out; --verbose says which and why"));
+    }
+    if summary.policy_faults > 0 {
+        let faults = plural(summary.policy_faults, "batch", "batches");
+        remarks.push(format!("the batch policy broke in {faults}; the standard rule cut there"));
+    }
+    if summary.unjudged > 0 {
+        let unjudged = plural(summary.unjudged, "envelope was", "envelopes were");
+        remarks.push(format!(
+            "{unjudged} taken as good without asking the filters: the channel has no resubmission capability, and there \
+             each orderer's own verdict decides the block"
+        ));
+    }
+    remarks
+}
