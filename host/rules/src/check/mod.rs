@@ -1,0 +1,178 @@
+//! The static check: what a module must be like before anything is compiled.
+//!
+//! Part of profile 1. It looks at the bytes alone, in one pass, so its verdict is the same on every orderer; what it
+//! passes, the compiler can take. Its limits come before the validator, which comes before reading what was validated.
+
+mod code;
+mod component;
+mod core;
+mod refusal;
+
+use wasmparser::{Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmtime::Engine;
+
+pub use refusal::{Construct, ModuleKind, NotComponent, Refusal};
+
+use self::code::Code;
+use self::component::Root;
+use self::core::{CoreModule, Totals};
+use crate::profile::{Limit, PROPOSALS, features};
+use crate::text::is_harmless;
+
+/// What the static check learned of a module that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    kind: ModuleKind,
+    initial_memory_bytes: u64,
+}
+
+impl Checked {
+    /// What the module is.
+    #[must_use]
+    pub const fn kind(&self) -> ModuleKind {
+        self.kind
+    }
+
+    /// Bytes of memory that an instance starts with.
+    #[must_use]
+    pub const fn initial_memory_bytes(&self) -> u64 {
+        self.initial_memory_bytes
+    }
+}
+
+/// Checks a module.
+///
+/// # Errors
+///
+/// See [`Refusal`]. Any bytes are answered, in time that grows with their number.
+pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
+    at_most(Limit::ComponentBytes, bytes.len())?;
+    is_component(bytes)?;
+    let mut walk = Walk::new();
+    let mut parser = Parser::new(0);
+    parser.set_features(features());
+    for payload in parser.parse_all(bytes) {
+        walk.payload(payload?)?;
+    }
+    walk.root.finish()
+}
+
+/// Refuses what is no component by its first bytes, with a word on what it is.
+fn is_component(bytes: &[u8]) -> Result<(), Refusal> {
+    let found = if bytes.is_empty() {
+        NotComponent::Empty
+    } else if Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") {
+        NotComponent::Precompiled
+    } else if Parser::is_component(bytes) {
+        return Ok(());
+    } else if Parser::is_core_wasm(bytes) {
+        NotComponent::CoreModule
+    } else if bytes.trim_ascii_start().starts_with(b"(") {
+        NotComponent::Text
+    } else {
+        NotComponent::Other
+    };
+    Err(Refusal::NotComponent(found))
+}
+
+/// The one pass over a component, its core modules and its nested components.
+struct Walk {
+    validator: Validator,
+    root: Root,
+    totals: Totals,
+    code: Code,
+    /// Components around the current place, the outermost included.
+    depth: usize,
+    /// The core module around the current place.
+    module: Option<CoreModule>,
+}
+
+impl Walk {
+    fn new() -> Self {
+        Self {
+            validator: Validator::new_with_features(features()),
+            root: Root::default(),
+            totals: Totals::default(),
+            code: Code::default(),
+            depth: 0,
+            module: None,
+        }
+    }
+
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), Refusal> {
+        match &payload {
+            Payload::CustomSection(section) => {
+                let bytes = section.name().len().saturating_add(section.data().len());
+                return self.totals.custom_section(bytes);
+            }
+            Payload::UnknownSection { .. } => return not_allowed(Construct::UnknownSection),
+            Payload::Version { encoding: Encoding::Module, .. } => {
+                self.module = Some(CoreModule::default());
+            }
+            Payload::Version { encoding: Encoding::Component, .. } => {
+                self.depth = self.depth.saturating_add(1);
+                at_most(Limit::ComponentDepth, self.depth.saturating_sub(2))?;
+            }
+            _ => {}
+        }
+        match &mut self.module {
+            Some(module) => module.before(&payload, &mut self.totals)?,
+            None => self.root.before(&payload, self.depth > 1)?,
+        }
+        match self.validator.payload(&payload)? {
+            ValidPayload::Func(function, body) => self.code.function(function, &body, &mut self.totals)?,
+            ValidPayload::Ok | ValidPayload::Parser(_) | ValidPayload::End(_) => {}
+        }
+        if let Some(module) = &mut self.module {
+            module.after(&payload, &mut self.totals)?;
+        } else {
+            self.root.after(&payload, self.depth > 1)?;
+        }
+        if matches!(payload, Payload::End(_)) {
+            match self.module.take() {
+                Some(module) => self.root.module(module),
+                None => self.depth = self.depth.saturating_sub(1),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<wasmparser::Error> for Refusal {
+    fn from(error: wasmparser::Error) -> Self {
+        let (what, offset) = (crate::text::printable(error.message(), 512), error.offset());
+        match error.missing_wasm_feature().and_then(proposal_name) {
+            Some(proposal) => Self::Proposal { proposal, what, offset },
+            None => Self::Invalid { what, offset },
+        }
+    }
+}
+
+fn proposal_name(flag: WasmFeatures) -> Option<&'static str> {
+    PROPOSALS.iter().find(|proposal| proposal.flag == flag).map(|proposal| proposal.name)
+}
+
+fn not_allowed<T>(construct: Construct) -> Result<T, Refusal> {
+    Err(Refusal::NotAllowed { construct })
+}
+
+fn at_most<N: TryInto<u64>>(limit: Limit, used: N) -> Result<(), Refusal> {
+    let used = used.try_into().unwrap_or(u64::MAX);
+    if used > limit.allowed() { Err(Refusal::TooMuch { limit, used }) } else { Ok(()) }
+}
+
+/// Adds to a count that has a limit.
+fn add<N: TryInto<u64>>(limit: Limit, count: &mut u64, more: N) -> Result<(), Refusal> {
+    *count = count.saturating_add(more.try_into().unwrap_or(u64::MAX));
+    at_most(limit, *count)
+}
+
+/// Names end up in logs and in front of admins.
+fn name(name: &str) -> Result<(), Refusal> {
+    at_most(Limit::NameBytes, name.len())?;
+    if name.chars().all(is_harmless) {
+        Ok(())
+    } else {
+        Err(Refusal::ControlCharacter { name: name.to_owned() })
+    }
+}

@@ -1,0 +1,149 @@
+//! Modules that are loaded: checked, compiled, and ready to be bound to a channel's config.
+
+use std::fmt;
+use std::rc::Rc;
+
+use raddle_core::batch_policy::LocalFault;
+use raddle_core::bundle::Bundle;
+use sha2::{Digest as _, Sha256};
+use wasmtime::OutOfMemory;
+use wasmtime::component::Component;
+
+use crate::batch::ModulePolicy;
+use crate::bindings::BatchPolicyPre;
+use crate::check::{Checked, ModuleKind, Refusal, check};
+use crate::engine::BatchEngine;
+use crate::host::{Shared, State};
+use crate::log::LogSink;
+use crate::profile::ModuleLimits;
+use crate::settings::Settings;
+use crate::stack::GuestStack;
+
+/// SHA-256 of a module's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// Why a module was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The module breaks profile 1. The same on every orderer.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// This orderer could not compile it.
+    #[error(transparent)]
+    Local(#[from] LocalFault),
+}
+
+/// Why a module was not bound. The same on every orderer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// The module starts with more memory than its limit.
+    #[error("the module starts with {initial} bytes of memory, its limit is {limit}")]
+    Memory {
+        /// Bytes that it starts with.
+        initial: u64,
+        /// Bytes that it may have.
+        limit: u64,
+    },
+}
+
+/// A batch policy, compiled. Bound to a channel's config it cuts batches.
+#[derive(Clone)]
+pub struct BatchModule {
+    pre: BatchPolicyPre<State>,
+    name: String,
+    digest: Digest,
+    checked: Checked,
+}
+
+impl BatchEngine {
+    /// Checks and compiles a batch policy. `name` is for people.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub fn load(&self, name: &str, bytes: &[u8]) -> Result<BatchModule, LoadError> {
+        let checked = check(bytes)?;
+        if checked.kind() != ModuleKind::BatchPolicy {
+            return Err(Refusal::Kind { found: checked.kind(), wanted: ModuleKind::BatchPolicy }.into());
+        }
+        // What the check has passed must compile; if it does not, a part of the engine is missing or broken.
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| LocalFault { cause: format!("`{name}` does not compile: {error:#}") })?;
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .and_then(BatchPolicyPre::new)
+            .map_err(|error| mismatch(name, &error))?;
+        Ok(BatchModule { pre, name: name.to_owned(), digest: Digest::of(bytes), checked })
+    }
+}
+
+/// The engine compares the types of imports and exports with the world's, which depends on the module alone.
+fn mismatch(name: &str, error: &wasmtime::Error) -> LoadError {
+    if error.is::<OutOfMemory>() {
+        return LocalFault { cause: format!("`{name}` was not linked: {error:#}") }.into();
+    }
+    Refusal::WorldMismatch { what: format!("{error:#}") }.into()
+}
+
+impl BatchModule {
+    /// The name it was loaded under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of its bytes.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What the static check found.
+    #[must_use]
+    pub const fn checked(&self) -> &Checked {
+        &self.checked
+    }
+
+    /// Binds the module to a channel's config, for this thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`BindError`].
+    pub fn bind(
+        &self,
+        stack: GuestStack,
+        bundle: Rc<Bundle>,
+        settings: Settings,
+        limits: ModuleLimits,
+        log: Rc<dyn LogSink>,
+    ) -> Result<ModulePolicy, BindError> {
+        let (initial, limit) = (self.checked.initial_memory_bytes(), limits.memory_bytes());
+        if initial > limit {
+            return Err(BindError::Memory { initial, limit });
+        }
+        let shared = Rc::new(Shared { bundle, settings, log });
+        Ok(ModulePolicy { pre: self.pre.clone(), shared, limits, stack })
+    }
+}
