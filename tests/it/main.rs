@@ -1,1 +1,13 @@
-//! stub
+//! Tests of the whole: recorded topics, real modules in the real sandbox, and the command as people call it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod any_bytes;
+mod command_line;
+mod faults;
+mod recorded;
+mod restarts;
+mod signed;
+mod standard_rule;

@@ -41,8 +41,8 @@ pub struct Summary {
     pub envelopes: u64,
     /// Blocks, by why they were cut; the genesis block is not counted.
     pub blocks: BTreeMap<CutReason, BlockCount>,
-    /// Envelopes that were put into blocks as resubmissions.
-    pub resubmitted: u64,
+    /// Copies of resubmitted envelopes that were dropped, because another copy came first.
+    pub copies: u64,
     /// Records that are in no block, for a reason worth telling.
     pub left_out: u64,
     /// Records that Fabric's compatibility mode would have judged by the rules, and that were taken as good.
@@ -379,6 +379,7 @@ impl<'a> Replay<'a> {
     fn note(&mut self, note: &Note, tell: &mut dyn FnMut(Told<'_>)) {
         match note {
             Note::BatchPolicyFault { .. } => self.summary.policy_faults += 1,
+            Note::DuplicateResubmission { .. } => self.summary.copies += 1,
             Note::Skipped { .. } | Note::RefusedAgain { .. } | Note::ForkSuspected { .. } => {
                 self.summary.left_out += 1;
             }

@@ -59,8 +59,13 @@ pub enum LineError {
     #[error("is longer than {LINE_BYTES_MAX} bytes, which no record is")]
     TooLong,
     /// No JSON, or without what a record needs.
-    #[error("is no record: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error("is no record: {what} at column {column}")]
+    Json {
+        /// What is wrong.
+        what: String,
+        /// Where in the line, from 1.
+        column: usize,
+    },
     /// The value is no base64.
     #[error("has a value that is no base64: {0}")]
     Base64(#[from] base64::DecodeError),
@@ -133,6 +138,13 @@ fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// The parser counts lines too, and always says 1.
+fn json_error(error: serde_json::Error) -> LineError {
+    let said = error.to_string();
+    let what = said.split(" at line ").next().unwrap_or(&said).to_owned();
+    LineError::Json { what, column: error.column() }
+}
+
 struct Counted {
     inner: Box<dyn Read>,
     position_bytes: Arc<AtomicU64>,
@@ -177,7 +189,7 @@ impl Records {
                 break;
             }
         }
-        let line: Line = serde_json::from_slice(&self.buffer)?;
+        let line: Line = serde_json::from_slice(self.buffer.trim_ascii_end()).map_err(json_error)?;
         let value = line.value.map(|text| STANDARD.decode(text)).transpose()?.unwrap_or_default();
         Ok(Some(TopicRecord {
             line: self.line,

@@ -1,0 +1,72 @@
+//! What things cost, each beside a peer or a limit measured in the same run.
+//!
+//! Figures are medians over several rounds; the ratio is the median of the rounds' ratios, so that it holds when the
+//! machine's speed drifts. `cargo xtask bench` runs this; results are kept in `RESULTS.md` beside this file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod subjects;
+
+use std::time::{Duration, Instant};
+
+/// Rounds counted, after one that is not.
+const ROUNDS: usize = 9;
+
+/// One thing measured.
+struct Subject<'a> {
+    name: &'static str,
+    /// Units of work in a call of `work`.
+    units: usize,
+    work: Box<dyn FnMut() + 'a>,
+}
+
+/// A subject and what it is held against.
+struct Line<'a> {
+    subject: Subject<'a>,
+    beside: Subject<'a>,
+}
+
+fn main() {
+    // `cargo bench` and `cargo test --benches` pass flags of the standard harness.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    println!(
+        "{:<52} {:>10} {:>12}   beside it: {:<40} {:>10} {:>7}",
+        "", "µs a unit", "units a s", "", "µs a unit", "ratio"
+    );
+    subjects::all(&mut |mut line| {
+        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..=ROUNDS {
+            let our = time(&mut line.subject);
+            let their = time(&mut line.beside);
+            if round > 0 {
+                ours.push(our);
+                theirs.push(their);
+                ratios.push(our / their);
+            }
+        }
+        let (our, their, ratio) = (median(&mut ours), median(&mut theirs), median(&mut ratios));
+        println!(
+            "{:<52} {:>10.3} {:>12.0}   beside it: {:<40} {:>10.3} {:>7.2}",
+            line.subject.name,
+            our,
+            1e6 / our,
+            line.beside.name,
+            their,
+            ratio
+        );
+    });
+}
+
+/// Microseconds a unit.
+fn time(subject: &mut Subject<'_>) -> f64 {
+    let start = Instant::now();
+    (subject.work)();
+    let elapsed: Duration = start.elapsed();
+    elapsed.as_secs_f64() * 1e6 / subject.units as f64
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
