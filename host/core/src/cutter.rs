@@ -3,7 +3,7 @@
 //! The order of questions is part of profile 1. If something is pending: the guard of the absolute size, then the
 //! batch policy's `fits`. Then `add`, and the guard of the count.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -62,6 +62,7 @@ struct Entry {
     size_bytes: u64,
     header_type: Option<i32>,
     creator: CreatorNumber,
+    creator_bytes: Bytes,
 }
 
 /// Who decides the pending batch.
@@ -124,7 +125,7 @@ impl Cutter {
             && let Some(reason) = self.must_cut_before(&entry, &mut taken.faults)?
         {
             taken.before = self.cut(reason);
-            entry.creator = self.creators.number(&creator_bytes(envelope));
+            entry.creator = self.creators.number(&entry.creator_bytes);
         }
         let is_full = self.ask(Question::Add, &entry, &mut taken.faults)?;
         self.pending.count = self.pending.count.saturating_add(1);
@@ -155,11 +156,14 @@ impl Cutter {
     }
 
     fn entry(&mut self, envelope: &Envelope) -> Entry {
+        let headers = wire::headers(envelope);
+        let creator = headers.signature.map(|header| header.creator).unwrap_or_default();
         Entry {
             marshalled: envelope.marshal(),
             size_bytes: envelope.size_bytes(),
-            header_type: wire::channel_header(envelope).ok().map(|header| header.r#type),
-            creator: self.creators.number(&creator_bytes(envelope)),
+            header_type: headers.channel.ok().map(|header| header.r#type),
+            creator: self.creators.number(&creator),
+            creator_bytes: creator,
         }
     }
 
@@ -214,7 +218,7 @@ impl Cutter {
             Some(Decider::Module(batch)) => batch,
             _ => self.policy.begin()?,
         };
-        let answer = put(&mut *batch, question, entry, &self.creators, self.pending)?;
+        let answer = put(&mut *batch, question, entry, self.pending)?;
         self.decider = Some(Decider::Module(batch));
         Ok(answer)
     }
@@ -242,8 +246,8 @@ impl Cutter {
         let mut batch = self.policy.begin()?;
         let mut pending = Pending::default();
         for (index, entry) in self.entries.iter().enumerate() {
-            let fits = index == 0 || put(&mut *batch, Question::Fits, entry, &self.creators, pending)?;
-            let is_full = put(&mut *batch, Question::Add, entry, &self.creators, pending)?;
+            let fits = index == 0 || put(&mut *batch, Question::Fits, entry, pending)?;
+            let is_full = put(&mut *batch, Question::Add, entry, pending)?;
             // What is pending has joined and filled nothing: any other answer shows that the module is not determined
             // by what it is asked.
             if !fits || is_full {
@@ -258,18 +262,12 @@ impl Cutter {
     }
 }
 
-fn put(
-    batch: &mut dyn Batch,
-    question: Question,
-    entry: &Entry,
-    creators: &Creators,
-    pending: Pending,
-) -> Result<bool, Fault> {
+fn put(batch: &mut dyn Batch, question: Question, entry: &Entry, pending: Pending) -> Result<bool, Fault> {
     let info = EnvelopeInfo {
         size_bytes: entry.size_bytes,
         header_type: entry.header_type,
         creator: entry.creator,
-        creator_bytes: creators.bytes(entry.creator),
+        creator_bytes: &entry.creator_bytes,
     };
     match question {
         Question::Fits => batch.fits(&info, pending),
@@ -277,15 +275,12 @@ fn put(
     }
 }
 
-fn creator_bytes(envelope: &Envelope) -> Bytes {
-    wire::signature_header(envelope).map(|header| header.creator).unwrap_or_default()
-}
-
 /// The creators of one batch, numbered as they come.
+///
+/// Ordered rather than hashed: identities differ early, and comparing up to there is cheaper than hashing them whole.
 #[derive(Default)]
 struct Creators {
-    numbers: HashMap<Bytes, CreatorNumber>,
-    by_number: Vec<Bytes>,
+    numbers: BTreeMap<Bytes, CreatorNumber>,
 }
 
 impl Creators {
@@ -294,17 +289,8 @@ impl Creators {
             return number;
         }
         // A batch holds at most u32::MAX envelopes.
-        let number = CreatorNumber(u32::try_from(self.by_number.len()).unwrap_or(u32::MAX));
+        let number = CreatorNumber(u32::try_from(self.numbers.len()).unwrap_or(u32::MAX));
         self.numbers.insert(creator.clone(), number);
-        self.by_number.push(creator.clone());
         number
-    }
-
-    fn bytes(&self, number: CreatorNumber) -> &[u8] {
-        usize::try_from(number.0)
-            .ok()
-            .and_then(|index| self.by_number.get(index))
-            .map(AsRef::as_ref)
-            .unwrap_or_default()
     }
 }

@@ -82,9 +82,7 @@ fn role(schema: &MessageSchema, number: u32, value: Value) -> Role {
         | (Kind::Fixed32, Value::Fixed32)
         | (Kind::Fixed64, Value::Fixed64) => Role::Known,
         // Numbers packed into one value; whether they fill it exactly is left to prost, which has Go's rules.
-        (Kind::Varint | Kind::Fixed32 | Kind::Fixed64, Value::Bytes(_)) if field.repeated => {
-            Role::Known
-        }
+        (Kind::Varint | Kind::Fixed32 | Kind::Fixed64, Value::Bytes(_)) if field.repeated => Role::Known,
         _ if field.set_by_any_type => Role::Empty,
         _ => Role::Unknown,
     }
@@ -99,10 +97,7 @@ fn is_plain(
 ) -> Result<bool, WireError> {
     let at = range.start;
     if depth > MESSAGE_DEPTH_MAX {
-        return Err(WireError::MessageDepth {
-            at,
-            max: MESSAGE_DEPTH_MAX,
-        });
+        return Err(WireError::MessageDepth { at, max: MESSAGE_DEPTH_MAX });
     }
     let mut plain = true;
     for field in Fields::within(buffer, range) {
@@ -112,10 +107,7 @@ fn is_plain(
             Role::Text(range) => check_text(schema, field.number, buffer, range)?,
             Role::Nested(nested, range) => plain &= is_plain(nested, buffer, range, depth + 1)?,
             Role::Empty if depth == MESSAGE_DEPTH_MAX => {
-                return Err(WireError::MessageDepth {
-                    at,
-                    max: MESSAGE_DEPTH_MAX,
-                });
+                return Err(WireError::MessageDepth { at, max: MESSAGE_DEPTH_MAX });
             }
             Role::Unknown | Role::Empty => plain = false,
         }
@@ -134,11 +126,7 @@ fn check_text(
     let text = buffer.get(range).unwrap_or_default();
     match std::str::from_utf8(text) {
         Ok(_) => Ok(()),
-        Err(_) => Err(WireError::NotUtf8 {
-            at,
-            message: schema.name,
-            field,
-        }),
+        Err(_) => Err(WireError::NotUtf8 { at, message: schema.name, field }),
     }
 }
 
@@ -189,32 +177,21 @@ fn set_length(out: &mut [u8], at: usize) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
     use prost::Message;
 
     use super::*;
     use crate::common::{
-        ChannelHeader, ConfigGroup, ConfigPolicy, Payload, Policy, SignaturePolicy,
-        signature_policy,
+        ChannelHeader, ConfigGroup, ConfigPolicy, Payload, Policy, SignaturePolicy, signature_policy,
     };
 
     /// A signature policy inside another, and so on.
     fn nested_rules(levels: usize) -> Vec<u8> {
         let mut rule = SignaturePolicy::default();
         for _ in 0..levels {
-            let some = signature_policy::NOutOf {
-                n: 1,
-                rules: vec![rule],
-            };
-            rule = SignaturePolicy {
-                r#type: Some(signature_policy::Type::NOutOf(some)),
-            };
+            let some = signature_policy::NOutOf { n: 1, rules: vec![rule] };
+            rule = SignaturePolicy { r#type: Some(signature_policy::Type::NOutOf(some)) };
         }
         rule.encode_to_vec()
     }
@@ -223,10 +200,7 @@ mod tests {
     fn nested_groups(levels: usize) -> Vec<u8> {
         let mut group = ConfigGroup::default();
         for _ in 0..levels {
-            group = ConfigGroup {
-                groups: [("g".to_owned(), group)].into(),
-                ..ConfigGroup::default()
-            };
+            group = ConfigGroup { groups: [("g".to_owned(), group)].into(), ..ConfigGroup::default() };
         }
         group.encode_to_vec()
     }
@@ -239,15 +213,9 @@ mod tests {
             assert!(go_decode::<SignaturePolicy>(extend(nested_rules(50))).is_ok());
             assert!(go_decode::<ConfigGroup>(extend(nested_groups(50))).is_ok());
             let too_deep = go_decode::<SignaturePolicy>(extend(nested_rules(51)));
-            assert!(matches!(
-                too_deep,
-                Err(WireError::MessageDepth { max: 100, .. })
-            ));
+            assert!(matches!(too_deep, Err(WireError::MessageDepth { max: 100, .. })));
             let too_deep = go_decode::<ConfigGroup>(extend(nested_groups(51)));
-            assert!(matches!(
-                too_deep,
-                Err(WireError::MessageDepth { max: 100, .. })
-            ));
+            assert!(matches!(too_deep, Err(WireError::MessageDepth { max: 100, .. })));
         }
     }
 
@@ -270,10 +238,7 @@ mod tests {
         assert!(policy_at_100(&[8, 1]).is_ok());
         // Its `policy` as a number leaves an empty message, which is one level too many.
         let too_deep = policy_at_100(&[0x10, 1]);
-        assert!(
-            matches!(too_deep, Err(WireError::MessageDepth { .. })),
-            "{too_deep:?}"
-        );
+        assert!(matches!(too_deep, Err(WireError::MessageDepth { .. })), "{too_deep:?}");
     }
 
     #[test]
@@ -281,13 +246,7 @@ mod tests {
         let bytes = field(0x22, &field(0x12, &[0x10, 1]));
         let group: ConfigGroup = go_decode(bytes.into()).unwrap();
         let policy = Some(Policy::default());
-        assert_eq!(
-            group.policies[""],
-            ConfigPolicy {
-                policy,
-                ..ConfigPolicy::default()
-            }
-        );
+        assert_eq!(group.policies[""], ConfigPolicy { policy, ..ConfigPolicy::default() });
         // Not so Google's own types.
         let header: ChannelHeader = go_decode(Bytes::from_static(&[0x18, 1])).unwrap();
         assert_eq!(header.timestamp, None);
@@ -310,13 +269,7 @@ mod tests {
 
     #[test]
     fn bytes_are_shared_when_nothing_is_amiss() {
-        let bytes = Bytes::from(
-            Payload {
-                header: None,
-                data: vec![7; 9].into(),
-            }
-            .encode_to_vec(),
-        );
+        let bytes = Bytes::from(Payload { header: None, data: vec![7; 9].into() }.encode_to_vec());
         let payload: Payload = go_decode(bytes.clone()).unwrap();
         assert_eq!(payload.data.as_ptr(), bytes[2..].as_ptr());
     }
@@ -326,18 +279,8 @@ mod tests {
         // Epoch, then a channel id of two bytes that are no text.
         let bytes = Bytes::from_static(&[0x30, 1, 0x22, 2, 0xff, 0xff]);
         let error = go_decode::<ChannelHeader>(bytes).unwrap_err();
-        assert_eq!(
-            error,
-            WireError::NotUtf8 {
-                at: 4,
-                message: "common.ChannelHeader",
-                field: 4
-            }
-        );
-        assert_eq!(
-            error.to_string(),
-            "field 4 of common.ChannelHeader at byte 4 is not UTF-8"
-        );
+        assert_eq!(error, WireError::NotUtf8 { at: 4, message: "common.ChannelHeader", field: 4 });
+        assert_eq!(error.to_string(), "field 4 of common.ChannelHeader at byte 4 is not UTF-8");
     }
 
     #[test]
@@ -371,11 +314,6 @@ mod tests {
     #[test]
     fn a_message_of_another_crate_has_no_schema() {
         let error = go_decode::<prost_types::Duration>(Bytes::new()).unwrap_err();
-        assert_eq!(
-            error,
-            WireError::NoSchema {
-                name: "google.protobuf.Duration".to_owned()
-            }
-        );
+        assert_eq!(error, WireError::NoSchema { name: "google.protobuf.Duration".to_owned() });
     }
 }

@@ -77,11 +77,7 @@ impl Envelope {
             encode_varint(field.tag(), &mut kept);
             kept.extend_from_slice(part(&bytes, field.raw));
         }
-        Ok(Self::assemble(
-            part(&bytes, payload),
-            part(&bytes, signature),
-            &kept,
-        ))
+        Ok(Self::assemble(part(&bytes, payload), part(&bytes, signature), &kept))
     }
 
     fn assemble(payload: &[u8], signature: &[u8], unknown: &[u8]) -> Self {

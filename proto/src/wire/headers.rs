@@ -1,5 +1,7 @@
 //! The two headers of an envelope, found and decoded as Fabric does.
 
+use bytes::Bytes;
+
 use super::{Envelope, WireError, go_decode};
 use crate::common::{ChannelHeader, Header, Payload, SignatureHeader};
 
@@ -24,6 +26,27 @@ pub enum HeaderError {
     SignatureHeader(WireError),
 }
 
+/// An envelope's two headers, each as far as it can be had.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    /// See [`channel_header`].
+    pub channel: Result<ChannelHeader, HeaderError>,
+    /// See [`signature_header`].
+    pub signature: Result<SignatureHeader, HeaderError>,
+}
+
+/// Decodes both headers of an envelope, and its payload once.
+#[must_use]
+pub fn headers(envelope: &Envelope) -> Headers {
+    match header(envelope) {
+        Ok(header) => Headers {
+            channel: channel_of(header.channel_header),
+            signature: signature_of(header.signature_header),
+        },
+        Err(error) => Headers { channel: Err(error.clone()), signature: Err(error) },
+    }
+}
+
 /// Decodes an envelope's channel header.
 ///
 /// Source: fabric v2.5.16 `protoutil/commonutils.go` `ChannelHeader`.
@@ -32,11 +55,7 @@ pub enum HeaderError {
 ///
 /// Each step that can fail has its own [`HeaderError`].
 pub fn channel_header(envelope: &Envelope) -> Result<ChannelHeader, HeaderError> {
-    let header = header(envelope)?;
-    if header.channel_header.is_empty() {
-        return Err(HeaderError::ChannelHeaderNotSet);
-    }
-    go_decode(header.channel_header).map_err(HeaderError::ChannelHeader)
+    channel_of(header(envelope)?.channel_header)
 }
 
 /// Decodes an envelope's signature header. One that is not there is an empty one.
@@ -47,7 +66,18 @@ pub fn channel_header(envelope: &Envelope) -> Result<ChannelHeader, HeaderError>
 ///
 /// Each step that can fail has its own [`HeaderError`].
 pub fn signature_header(envelope: &Envelope) -> Result<SignatureHeader, HeaderError> {
-    go_decode(header(envelope)?.signature_header).map_err(HeaderError::SignatureHeader)
+    signature_of(header(envelope)?.signature_header)
+}
+
+fn channel_of(bytes: Bytes) -> Result<ChannelHeader, HeaderError> {
+    if bytes.is_empty() {
+        return Err(HeaderError::ChannelHeaderNotSet);
+    }
+    go_decode(bytes).map_err(HeaderError::ChannelHeader)
+}
+
+fn signature_of(bytes: Bytes) -> Result<SignatureHeader, HeaderError> {
+    go_decode(bytes).map_err(HeaderError::SignatureHeader)
 }
 
 fn header(envelope: &Envelope) -> Result<Header, HeaderError> {
@@ -66,33 +96,17 @@ mod tests {
 
     #[test]
     fn each_step_that_fails_has_its_name() {
-        let channel_header =
-            |payload: &[u8]| channel_header(&envelope(payload)).map(|header| header.r#type);
+        let channel_header = |payload: &[u8]| channel_header(&envelope(payload)).map(|header| header.r#type);
         assert_eq!(channel_header(&[10, 4, 10, 2, 8, 3]), Ok(3));
         assert_eq!(channel_header(&[]), Err(HeaderError::HeaderNotSet));
         assert_eq!(channel_header(&[18, 1, 7]), Err(HeaderError::HeaderNotSet));
-        assert_eq!(
-            channel_header(&[10, 0]),
-            Err(HeaderError::ChannelHeaderNotSet)
-        );
-        assert_eq!(
-            channel_header(&[10, 2, 10, 0]),
-            Err(HeaderError::ChannelHeaderNotSet)
-        );
+        assert_eq!(channel_header(&[10, 0]), Err(HeaderError::ChannelHeaderNotSet));
+        assert_eq!(channel_header(&[10, 2, 10, 0]), Err(HeaderError::ChannelHeaderNotSet));
         // A header of a wrong wire type counts as an empty one.
-        assert_eq!(
-            channel_header(&[8, 1]),
-            Err(HeaderError::ChannelHeaderNotSet)
-        );
+        assert_eq!(channel_header(&[8, 1]), Err(HeaderError::ChannelHeaderNotSet));
         let truncated = WireError::Truncated { at: 0 };
-        assert_eq!(
-            channel_header(&[10]),
-            Err(HeaderError::Payload(WireError::Truncated { at: 1 }))
-        );
-        assert_eq!(
-            channel_header(&[10, 4, 10, 2, 34, 3]),
-            Err(HeaderError::ChannelHeader(truncated))
-        );
+        assert_eq!(channel_header(&[10]), Err(HeaderError::Payload(WireError::Truncated { at: 1 })));
+        assert_eq!(channel_header(&[10, 4, 10, 2, 34, 3]), Err(HeaderError::ChannelHeader(truncated)));
     }
 
     #[test]
@@ -103,9 +117,6 @@ mod tests {
         assert_eq!(creator, Ok("c".into()));
         assert_eq!(signature_header(&[]), Err(HeaderError::HeaderNotSet));
         let truncated = WireError::Truncated { at: 0 };
-        assert_eq!(
-            signature_header(&[10, 4, 18, 2, 10, 1]),
-            Err(HeaderError::SignatureHeader(truncated))
-        );
+        assert_eq!(signature_header(&[10, 4, 18, 2, 10, 1]), Err(HeaderError::SignatureHeader(truncated)));
     }
 }

@@ -24,6 +24,6 @@ mod walk;
 pub use decode::{MESSAGE_DEPTH_MAX, go_decode};
 pub use envelope::Envelope;
 pub use error::WireError;
-pub use headers::{HeaderError, channel_header, signature_header};
+pub use headers::{HeaderError, Headers, channel_header, headers, signature_header};
 pub use records::{Class, KafkaMessage, Regular, TimeToCut};
 pub use walk::{Field, Fields, GROUP_DEPTH_MAX, Value};

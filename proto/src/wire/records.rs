@@ -74,9 +74,7 @@ impl KafkaMessage {
                 class: Class::from_number(regular.class),
                 original_offset: regular.original_offset,
             }),
-            Some(Type::TimeToCut(cut)) => Self::TimeToCut(TimeToCut {
-                block_number: cut.block_number,
-            }),
+            Some(Type::TimeToCut(cut)) => Self::TimeToCut(TimeToCut { block_number: cut.block_number }),
             Some(Type::Connect(_)) => Self::Connect,
             None => Self::None,
         })
@@ -96,9 +94,9 @@ impl KafkaMessage {
                 class: regular.class.number(),
                 original_offset: regular.original_offset,
             })),
-            Self::TimeToCut(cut) => Some(Type::TimeToCut(orderer::KafkaMessageTimeToCut {
-                block_number: cut.block_number,
-            })),
+            Self::TimeToCut(cut) => {
+                Some(Type::TimeToCut(orderer::KafkaMessageTimeToCut { block_number: cut.block_number }))
+            }
             Self::Connect => Some(Type::Connect(orderer::KafkaMessageConnect::default())),
             Self::None => None,
         };
@@ -108,23 +106,13 @@ impl KafkaMessage {
     /// A record for an envelope of class NORMAL, marshalled, admitted under `config_sequence`.
     #[must_use]
     pub fn normal(envelope: Bytes, config_sequence: u64, original_offset: i64) -> Self {
-        Self::Regular(Regular {
-            payload: envelope,
-            config_sequence,
-            class: Class::Normal,
-            original_offset,
-        })
+        Self::Regular(Regular { payload: envelope, config_sequence, class: Class::Normal, original_offset })
     }
 
     /// A record for an envelope of class CONFIG, marshalled, admitted under `config_sequence`.
     #[must_use]
     pub fn config(envelope: Bytes, config_sequence: u64, original_offset: i64) -> Self {
-        Self::Regular(Regular {
-            payload: envelope,
-            config_sequence,
-            class: Class::Config,
-            original_offset,
-        })
+        Self::Regular(Regular { payload: envelope, config_sequence, class: Class::Config, original_offset })
     }
 
     /// A record that asks for block `block_number` to be cut.
@@ -174,21 +162,12 @@ mod tests {
             (KafkaMessage::None, &[]),
             (KafkaMessage::time_to_cut(0), &[0x12, 0]),
             (KafkaMessage::time_to_cut(300), &[0x12, 3, 8, 0xac, 2]),
-            (
-                KafkaMessage::normal(envelope.clone(), 2, 0),
-                &[10, 7, 10, 1, b'e', 16, 2, 24, 1],
-            ),
-            (
-                KafkaMessage::config(envelope, 0, 5),
-                &[10, 7, 10, 1, b'e', 24, 2, 32, 5],
-            ),
+            (KafkaMessage::normal(envelope.clone(), 2, 0), &[10, 7, 10, 1, b'e', 16, 2, 24, 1]),
+            (KafkaMessage::config(envelope, 0, 5), &[10, 7, 10, 1, b'e', 24, 2, 32, 5]),
         ];
         for (record, bytes) in cases {
             assert_eq!(record.marshal(), bytes, "{record:?}");
-            assert_eq!(
-                KafkaMessage::unmarshal(Bytes::from_static(bytes)).unwrap(),
-                record
-            );
+            assert_eq!(KafkaMessage::unmarshal(Bytes::from_static(bytes)).unwrap(), record);
         }
     }
 

@@ -40,9 +40,7 @@ include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
 
 /// Finds a message by its full name.
 pub(super) fn schema(name: &str) -> Option<&'static MessageSchema> {
-    let index = SCHEMAS
-        .binary_search_by(|schema| schema.name.cmp(name))
-        .ok()?;
+    let index = SCHEMAS.binary_search_by(|schema| schema.name.cmp(name)).ok()?;
     SCHEMAS.get(index)
 }
 

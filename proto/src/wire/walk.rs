@@ -84,10 +84,7 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn within(buffer: &'a [u8], range: Range<usize>) -> Self {
         let end = range.end.min(buffer.len());
-        Self {
-            buffer: buffer.get(..end).unwrap_or_default(),
-            at: range.start,
-        }
+        Self { buffer: buffer.get(..end).unwrap_or_default(), at: range.start }
     }
 
     fn field(&mut self) -> Result<Field, WireError> {
@@ -103,11 +100,7 @@ impl<'a> Fields<'a> {
         };
         // The tag's check has bounded the number.
         let number = number as u32;
-        Ok(Field {
-            number,
-            value,
-            raw: start..self.at,
-        })
+        Ok(Field { number, value, raw: start..self.at })
     }
 
     /// Reads a tag; numbers reach from 1 to `number_max`.
@@ -116,11 +109,7 @@ impl<'a> Fields<'a> {
         let tag = self.varint()?;
         let number = tag >> 3;
         if number == 0 || number > number_max {
-            return Err(WireError::FieldNumber {
-                at,
-                number,
-                max: number_max,
-            });
+            return Err(WireError::FieldNumber { at, number, max: number_max });
         }
         Ok((number, (tag & 7) as u8))
     }
@@ -152,10 +141,7 @@ impl<'a> Fields<'a> {
                     open.pop();
                 }
                 START_GROUP if open.len() > GROUP_DEPTH_MAX => {
-                    return Err(WireError::GroupDepth {
-                        at,
-                        max: GROUP_DEPTH_MAX,
-                    });
+                    return Err(WireError::GroupDepth { at, max: GROUP_DEPTH_MAX });
                 }
                 START_GROUP => open.push(number),
                 _ => {
@@ -231,19 +217,11 @@ mod tests {
             (&[0x1a, 2, 7, 7], 3, Value::Bytes(2..4)),
             (&[0x23, 0x2b, 0x2c, 0x24], 4, Value::Group),
             (&[0x2d, 1, 2, 3, 4], 5, Value::Fixed32),
-            (
-                &[0xf8, 0xff, 0xff, 0xff, 0x0f, 1],
-                (1 << 29) - 1,
-                Value::Varint(1),
-            ),
+            (&[0xf8, 0xff, 0xff, 0xff, 0x0f, 1], (1 << 29) - 1, Value::Varint(1)),
         ];
         for (bytes, number, value) in cases {
             let start = if number > 15 { 5 } else { 1 };
-            let field = Field {
-                number,
-                value,
-                raw: start..bytes.len(),
-            };
+            let field = Field { number, value, raw: start..bytes.len() };
             assert_eq!(u64::from(bytes[0] & 7), field.tag() & 7);
             assert_eq!(walk(bytes), Ok(vec![field]));
         }
@@ -257,21 +235,8 @@ mod tests {
             (&[0x0a, 2, 7], WireError::Truncated { at: 0 }),
             (&[0x15, 0, 0, 0], WireError::Truncated { at: 0 }),
             (&overlong, WireError::VarintOverflow { at: 1 }),
-            (
-                &[0x00, 1],
-                WireError::FieldNumber {
-                    at: 0,
-                    number: 0,
-                    max: FIELD_NUMBER_MAX,
-                },
-            ),
-            (
-                &[0x0e],
-                WireError::WireType {
-                    at: 0,
-                    wire_type: 6,
-                },
-            ),
+            (&[0x00, 1], WireError::FieldNumber { at: 0, number: 0, max: FIELD_NUMBER_MAX }),
+            (&[0x0e], WireError::WireType { at: 0, wire_type: 6 }),
             (&[0x0c], WireError::EndGroup { at: 0, number: 1 }),
             (&[0x0b, 0x14], WireError::EndGroup { at: 1, number: 2 }),
             (&[0x0b, 0x08, 1], WireError::Truncated { at: 3 }),
@@ -285,10 +250,7 @@ mod tests {
     fn groups_go_ten_thousand_deep() {
         let nested = |levels| [vec![0x0b; levels], vec![0x0c; levels]].concat();
         assert!(walk(&nested(GROUP_DEPTH_MAX + 1)).is_ok());
-        let too_deep = WireError::GroupDepth {
-            at: GROUP_DEPTH_MAX + 1,
-            max: GROUP_DEPTH_MAX,
-        };
+        let too_deep = WireError::GroupDepth { at: GROUP_DEPTH_MAX + 1, max: GROUP_DEPTH_MAX };
         assert_eq!(walk(&nested(GROUP_DEPTH_MAX + 2)), Err(too_deep.clone()));
         assert_eq!(walk(&[0x0b; 1_000_000]), Err(too_deep));
     }
@@ -304,14 +266,7 @@ mod tests {
     fn a_range_is_a_message_of_its_own() {
         let bytes = [0x0a, 2, 0x08, 5, 0x08, 9];
         let inner: Vec<_> = Fields::within(&bytes, 2..4).flatten().collect();
-        assert_eq!(
-            inner,
-            [Field {
-                number: 1,
-                value: Value::Varint(5),
-                raw: 3..4
-            }]
-        );
+        assert_eq!(inner, [Field { number: 1, value: Value::Varint(5), raw: 3..4 }]);
         // A length that leads out of the range is not followed.
         let cut: Vec<_> = Fields::within(&bytes, 0..3).collect();
         assert_eq!(cut, [Err(WireError::Truncated { at: 0 })]);
