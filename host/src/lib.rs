@@ -5,8 +5,11 @@
 //! - [`raddle_core`] decides: channel config, the chain, the cut, blocks.
 //! - [`raddle_rules`] runs modules in the sandbox.
 //! - [`raddle_proto`] is Fabric's wire.
+//!
+//! The manual for those who run it is [`manual`].
 
 pub mod cli;
+pub mod manual;
 pub mod replay;
 mod shipped_policy;
 

@@ -91,8 +91,8 @@ impl Code {
                  other topic. Nothing was written."
             }
             Self::TopicLine => {
-                "A line of the topic dump is no record. Nothing was written: a block that lacks an envelope would fork\n\
-                 the channel.\n\n\
+                "A line of the topic dump is no record.\n\n\
+                 Nothing was written: a block that lacks an envelope would fork the channel.\n\n\
                  Each line is one JSON object with `offset` (a number) and `value` (the marshalled KafkaMessage in\n\
                  base64, or null); `key` may be there and is expected to be \"0\". If the file's end is the problem, the\n\
                  dump was cut off: dump the topic again. A value that is no KafkaMessage is another matter: orderers\n\

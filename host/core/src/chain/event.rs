@@ -173,7 +173,7 @@ pub enum Note {
         pending: u32,
     },
     /// The batch policy's module broke; the standard rule decides the rest of the batch.
-    #[error("offset {offset}: the batch policy {fault}; the standard rule decides the rest of the batch")]
+    #[error("offset {offset}: the batch policy broke ({fault}): the standard rule decides the rest of the batch")]
     BatchPolicyFault {
         /// At which record.
         offset: Offset,

@@ -1,6 +1,7 @@
 //! Records in, actions out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod faults;
 mod metadata;
 mod records;
 mod restarts;

@@ -1,0 +1,26 @@
+//! The manual. `raddle help TOPIC` prints the same pages.
+
+/// A page of the manual.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// What `raddle help` finds it by.
+    pub name: &'static str,
+    /// The page. Its first line says what it is about.
+    pub text: &'static str,
+}
+
+/// All pages.
+pub const PAGES: [Page; 3] = [
+    Page { name: "cut", text: include_str!("cut.md") },
+    Page { name: "profile", text: include_str!("profile.md") },
+    Page { name: "topic-dump", text: include_str!("topic-dump.md") },
+];
+
+#[doc = include_str!("cut.md")]
+pub mod cut {}
+
+#[doc = include_str!("profile.md")]
+pub mod profile {}
+
+#[doc = include_str!("topic-dump.md")]
+pub mod topic_dump {}
