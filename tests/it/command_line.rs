@@ -251,7 +251,8 @@ fn a_genesis_block_with_unsupported_capabilities_is_refused_by_name() {
 
 #[test]
 fn a_genesis_block_of_another_channel_is_told_from_the_topic() {
-    let sentence = "topic.jsonl holds envelopes of channel \"mychannel\", but the genesis block is of channel \"appkafka\"";
+    let sentence = "topic.jsonl holds envelopes of channel \"mychannel\", but the genesis block is of channel \
+                    \"appkafka\"";
     let appkafka = fs::read(golden("appkafka.block")).unwrap();
     Case::new(&appkafka, topic().as_bytes()).refuses(2, "RDL-4002", sentence);
     // Fewer envelopes than would stop it at once.

@@ -94,9 +94,9 @@ impl Code {
                 "A line of the topic dump is no record.\n\n\
                  Nothing was written: a block that lacks an envelope would fork the channel.\n\n\
                  Each line is one JSON object with `offset` (a number) and `value` (the marshalled KafkaMessage in\n\
-                 base64, or null); `key` may be there and is expected to be \"0\". If the file's end is the problem, the\n\
-                 dump was cut off: dump the topic again. A value that is no KafkaMessage is another matter: orderers\n\
-                 skip it, and so does the replay."
+                 base64, or null); `key` may be there and is expected to be \"0\". If the file's end is the\n\
+                 problem, the dump was cut off: dump the topic again. A value that is no KafkaMessage is another\n\
+                 matter: orderers skip it, and so does the replay."
             }
             Self::TopicOffsets => {
                 "The dump's offsets are not 0, 1, 2, … in order. Nothing was written.\n\n\
@@ -113,13 +113,14 @@ impl Code {
             }
             Self::File => {
                 "A file or folder cannot be read or written; the message says which and why.\n\n\
-                 The output appears under its name only when it is whole: until then it is a file beside it whose name\n\
-                 begins with `.raddle-`, so its folder must take new files."
+                 The output appears under its name only when it is whole: until then it is a file beside it whose\n\
+                 name begins with `.raddle-`, so its folder must take new files."
             }
             Self::Msp => {
                 "The MSP folder gives no identity to sign blocks with.\n\n\
                  It is laid out as Fabric's tools do it: one certificate in `signcerts`, and its private key (P-256,\n\
-                 PKCS #8, PEM) in `keystore`. For an orderer this is the folder that LocalMSPDir of orderer.yaml names.\n\
+                 PKCS #8, PEM) in `keystore`. For an orderer this is the folder that LocalMSPDir of orderer.yaml\n\
+                 names.\n\
                  Without --msp-id and --msp-dir blocks are written unsigned."
             }
             Self::Sandbox => {

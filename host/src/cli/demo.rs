@@ -40,7 +40,8 @@ pub fn run() -> Result<(), Failure> {
         return Err(Failure::new(Code::Bug, Exit::Bug, sentence));
     }
     anstream::println!(
-        "{} records in {:.1} s. All {compared} blocks are the Go orderer's: header, data and metadata values, byte for byte.",
+        "{} records in {:.1} s. All {compared} blocks are the Go orderer's: header, data and metadata values, \
+         byte for byte.",
         summary.records,
         elapsed.as_secs_f64()
     );

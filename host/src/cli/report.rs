@@ -66,7 +66,8 @@ impl Progress {
             Told::Note { .. } => {}
             Told::Key { line, key } => self.bar.suspend(|| {
                 anstream::eprintln!(
-                    "line {line}: key {key:?} where orderers write \"0\": taken all the same, as Fabric does not look at keys"
+                    "line {line}: key {key:?} where orderers write \"0\": taken all the same, as Fabric does not \
+                     look at keys"
                 );
             }),
         }
@@ -145,8 +146,8 @@ pub fn remarks(summary: &Summary) -> Vec<String> {
     if summary.unjudged > 0 {
         let unjudged = plural(summary.unjudged, "envelope was", "envelopes were");
         remarks.push(format!(
-            "{unjudged} taken as good without asking the filters: the channel has no resubmission capability, and there \
-             each orderer's own verdict decides the block"
+            "{unjudged} taken as good without asking the filters: the channel has no resubmission capability, and \
+             there each orderer's own verdict decides the block"
         ));
     }
     remarks

@@ -84,7 +84,8 @@ pub enum BundleError {
     },
     /// The preferred size is beyond the absolute one.
     #[error(
-        "Attempted to set the batch size preferred max bytes ({preferred}) greater than the absolute max bytes ({absolute})."
+        "Attempted to set the batch size preferred max bytes ({preferred}) greater than the absolute max bytes \
+         ({absolute})."
     )]
     PreferredBeyondAbsolute {
         /// `preferred_max_bytes`.

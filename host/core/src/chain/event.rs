@@ -160,7 +160,8 @@ pub enum Note {
     },
     /// Another orderer believes in other blocks than this one.
     #[error(
-        "offset {offset}: fork suspected: time-to-cut for block {named}, but the next is {next} with {pending} envelopes pending"
+        "offset {offset}: fork suspected: time-to-cut for block {named}, but the next is {next} with {pending} \
+         envelopes pending"
     )]
     ForkSuspected {
         /// Its place.
@@ -173,7 +174,9 @@ pub enum Note {
         pending: u32,
     },
     /// The batch policy's module broke; the standard rule decides the rest of the batch.
-    #[error("offset {offset}: the batch policy broke ({fault}): the standard rule decides the rest of the batch")]
+    #[error(
+        "offset {offset}: the batch policy broke ({fault}): the standard rule decides the rest of the batch"
+    )]
     BatchPolicyFault {
         /// At which record.
         offset: Offset,

@@ -100,7 +100,8 @@ fn a_time_to_cut_from_the_future_or_for_nothing_raises_suspicion_and_cuts_nothin
         "offset 0: fork suspected: time-to-cut for block 1, but the next is 1 with 0 envelopes pending
          start timer
          offset 2: fork suspected: time-to-cut for block 3, but the next is 1 with 1 envelopes pending
-         offset 3: fork suspected: time-to-cut for block 18446744073709551615, but the next is 1 with 1 envelopes pending",
+         offset 3: fork suspected: time-to-cut for block 18446744073709551615, \
+         but the next is 1 with 1 envelopes pending",
     );
 }
 
@@ -141,9 +142,11 @@ fn a_config_that_does_not_validate_at_its_place_is_skipped_and_flushes_nothing()
     check(
         &run(&mut chain, &records),
         "start timer
-         offset 1: skipped: its config does not validate here: config currently at sequence 0, cannot validate config at sequence 2
+         offset 1: skipped: its config does not validate here: config currently at sequence 0, \
+         cannot validate config at sequence 2
          offset 2: skipped: its config does not validate here: config of channel \"grade\" in the log of \"trade\"
-         offset 3: skipped: its config does not validate here: Attempted to set the batch size max message count to an invalid value: 0
+         offset 3: skipped: its config does not validate here: Attempted to set the batch size \
+         max message count to an invalid value: 0
          offset 4: skipped: its config does not validate here: header type 3 is neither CONFIG nor ORDERER_TRANSACTION
          offset 5: skipped: its config does not validate here: a channel can be created only in a system channel
          offset 6: skipped: its config does not validate here: the payload has no header

@@ -1,5 +1,6 @@
 //! A chain that stops everywhere writes what a chain writes that never stops.
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 use raddle_proto::wire::Class;
 
@@ -135,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn any_records_are_taken_without_a_panic(records in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..40)) {
+    fn any_records_are_taken_without_a_panic(records in vec(vec(any::<u8>(), 0..60), 0..40)) {
         let mut chain = Setup::default().chain();
         for (offset, value) in records.into_iter().enumerate() {
             let event = Event::Record { offset: Offset(offset as i64), value: value.into() };
