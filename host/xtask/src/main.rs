@@ -1,10 +1,14 @@
 //! `cargo xtask`: the repository's own tasks.
 
 mod guests;
+mod repository;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use test::{Shell, Tally};
 
 /// Raddle's own tasks.
 #[derive(Parser)]
@@ -15,6 +19,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Check formatting, lints, tests and more, as far as this machine can
+    Test(test::Options),
+    /// Run the tests of the workspace with a hundred times the random cases
+    Soak {
+        /// Passed on to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure; what is worth keeping stands in tests/bench/RESULTS.md
+    Bench {
+        /// Passed on to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build the modules that Raddle ships into guest-filters/dist
     Guests {
         /// Compare dist with the sources and write nothing
@@ -24,18 +42,43 @@ enum Task {
         #[arg(long, conflicts_with = "check")]
         test: bool,
     },
+    /// Check the rules of the house that clippy does not know
+    Tidy,
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().task {
-        Task::Guests { test: true, .. } => guests::native_tests(),
-        Task::Guests { check, .. } => guests::run(check).map(drop),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Arguments::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all is well.
+fn run(task: Task) -> anyhow::Result<bool> {
+    let root = repository::root()?;
+    let shell = Shell { dir: &root };
+    match task {
+        Task::Test(options) => Ok(test::run(&root, &options)),
+        Task::Soak { arguments } => {
+            let mut command = shell.cargo(&["test", "--release", "--locked", "--workspace"]);
+            let (status, tally) = shell.run(command.args(arguments).env("RADDLE_SOAK", "1"))?;
+            println!("\n{}", tally.of_step(status.success()));
+            Ok(status.success())
+        }
+        Task::Bench { arguments } => {
+            let mut command = shell.cargo(&["bench", "--locked", "--bench", "bench", "--"]);
+            let (status, _) = shell.run(command.args(arguments))?;
+            Ok(status.success())
+        }
+        Task::Guests { test: true, .. } => guests::native_tests().map(|()| true),
+        Task::Guests { check, .. } => guests::run(check).map(|_| true),
+        Task::Tidy => {
+            let Tally { failed, .. } = tidy::run(&root)?;
+            Ok(failed == 0)
         }
     }
 }
