@@ -32,17 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let descriptors = protox::compile(FILES, INCLUDES)?;
     let out_dir = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
-    fs::write(
-        Path::new(&out_dir).join("schemas.rs"),
-        schemas(&descriptors)?,
-    )?;
+    fs::write(Path::new(&out_dir).join("schemas.rs"), schemas(&descriptors)?)?;
 
     // Maps are sorted so that one message has one encoding.
-    prost_build::Config::new()
-        .bytes(["."])
-        .btree_map(["."])
-        .enable_type_names()
-        .compile_fds(descriptors)?;
+    prost_build::Config::new().bytes(["."]).btree_map(["."]).enable_type_names().compile_fds(descriptors)?;
     Ok(())
 }
 
@@ -56,10 +49,7 @@ fn schemas(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     }
     let mut source = String::new();
     let count = messages.len();
-    writeln!(
-        source,
-        "pub(super) static SCHEMAS: [MessageSchema; {count}] = ["
-    )?;
+    writeln!(source, "pub(super) static SCHEMAS: [MessageSchema; {count}] = [")?;
     for (name, message) in &messages {
         writeln!(source, "    MessageSchema {{ name: \"{name}\", fields: &[")?;
         let mut fields: Vec<_> = message.field.iter().collect();

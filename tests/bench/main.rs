@@ -13,7 +13,7 @@ const ROUNDS: usize = 9;
 
 /// One thing measured.
 struct Subject<'a> {
-    name: &'static str,
+    name: String,
     /// Units of work in a call of `work`.
     units: usize,
     work: Box<dyn FnMut() + 'a>,
@@ -31,7 +31,7 @@ fn main() {
         return;
     }
     println!(
-        "{:<52} {:>10} {:>12}   beside it: {:<40} {:>10} {:>7}",
+        "{:<46} {:>10} {:>10} | {:<34} {:>10} | {:>7}",
         "", "µs a unit", "units a s", "", "µs a unit", "ratio"
     );
     subjects::all(&mut |mut line| {
@@ -47,7 +47,7 @@ fn main() {
         }
         let (our, their, ratio) = (median(&mut ours), median(&mut theirs), median(&mut ratios));
         println!(
-            "{:<52} {:>10.3} {:>12.0}   beside it: {:<40} {:>10.3} {:>7.2}",
+            "{:<46} {:>10.3} {:>10.0} | {:<34} {:>10.3} | {:>7.2}",
             line.subject.name,
             our,
             1e6 / our,

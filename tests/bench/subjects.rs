@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 use prost::Message as _;
 use raddle::ShippedPolicy;
 use raddle::replay::{NoBlocks, Replay, Topic};
-use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, EnvelopeInfo, LocalFault, Pending};
+use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, EnvelopeInfo, GuestFault, LocalFault, Pending};
 use raddle_core::block::BlockHash;
 use raddle_core::bundle::{BatchSize, Bundle, read_genesis};
 use raddle_core::chain::{Chain, ChainState, Event};
@@ -18,12 +18,16 @@ use raddle_core::ids::{CreatorNumber, Offset};
 use raddle_core::standard::Standard;
 use raddle_proto::wire::{Class, Envelope, KafkaMessage, Regular};
 use raddle_proto::{common, hash};
-use raddle_rules::{BatchEngine, on_guest_stack};
+use raddle_rules::profile::{FUEL_PER_CALL_MAX, ModuleLimits};
+use raddle_rules::{BatchEngine, GuestStack, NoLog, Settings, on_guest_stack};
 
 use super::{Line, Subject};
 
 const GENESIS: &[u8] = include_bytes!("../golden/fabric-2.5/mychannel.block");
 const TOPIC: &[u8] = include_bytes!("../golden/fabric-2.5/mychannel.topic.jsonl.gz");
+
+const SPINS: &[u8] = include_bytes!("../../guest-filters/dist/hostile/spins-at-n.wasm");
+const IMPORTS: &[u8] = include_bytes!("../../guest-filters/dist/hostile/imports-in-loop.wasm");
 
 /// Envelopes of 2 KB in the synthetic log.
 const ENVELOPES: usize = 20_000;
@@ -42,6 +46,12 @@ pub fn all(measure: &mut (dyn FnMut(Line<'_>) + Send)) {
             let subject = policy_subject(name, shipped.batch_policy(&bundle).unwrap(), count);
             let beside = policy_subject(native_name, native.batch_policy(&bundle).unwrap(), count);
             measure(Line { subject, beside });
+        }
+        for import in ["batch-size", "settings-keys", "log", "creator-identity"] {
+            let name = format!("5 M fuel spent on the import {import}");
+            let beside = spend_subject("5 M fuel spent in a plain loop".into(), &engine, stack, SPINS, &[]);
+            let settings = [("import", import)];
+            measure(Line { subject: spend_subject(name, &engine, stack, IMPORTS, &settings), beside });
         }
         let log = log();
         let sha = || sha256_subject(&log);
@@ -69,15 +79,41 @@ fn bundle(max_message_count: u32) -> Rc<Bundle> {
     Rc::new(Bundle { batch_size, ..bundle })
 }
 
-/// Batches one after the other, each with an instance of its own, as the cutter makes them.
-fn policy_subject(name: &'static str, policy: Rc<dyn BatchPolicy>, count: u32) -> Subject<'static> {
-    let batches = ENVELOPES / count as usize;
-    let info = EnvelopeInfo {
+/// A module that spends all the fuel of its first call.
+fn spend_subject(
+    name: String,
+    engine: &BatchEngine,
+    stack: GuestStack,
+    module: &[u8],
+    settings: &[(&str, &str)],
+) -> Subject<'static> {
+    let limits = ModuleLimits::new(FUEL_PER_CALL_MAX, ModuleLimits::default().memory_bytes()).unwrap();
+    let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let module = engine.load("spends", module).unwrap();
+    let settings = Settings::new(settings).unwrap();
+    let policy = module.bind(stack, bundle(10), settings, limits, Rc::new(NoLog)).unwrap();
+    let info = info();
+    let work = move || {
+        let mut batch = policy.begin().unwrap();
+        let fault = batch.add(&info, Pending::default()).unwrap_err();
+        assert_eq!(fault, GuestFault::OutOfFuel { fuel: FUEL_PER_CALL_MAX }.into());
+    };
+    Subject { name: name.into(), units: 1, work: Box::new(work) }
+}
+
+fn info() -> EnvelopeInfo<'static> {
+    EnvelopeInfo {
         size_bytes: 2048,
         header_type: Some(3),
         creator: CreatorNumber(0),
-        creator_bytes: b"c",
-    };
+        creator_bytes: &[b'c'; 800],
+    }
+}
+
+/// Batches one after the other, each with an instance of its own, as the cutter makes them.
+fn policy_subject(name: &str, policy: Rc<dyn BatchPolicy>, count: u32) -> Subject<'static> {
+    let batches = ENVELOPES / count as usize;
+    let info = info();
     let work = move || {
         for _ in 0..batches {
             let mut batch = policy.begin().unwrap();
@@ -96,14 +132,10 @@ fn policy_subject(name: &'static str, policy: Rc<dyn BatchPolicy>, count: u32) -
             assert_eq!(pending.count, count);
         }
     };
-    Subject { name, units: batches * count as usize, work: Box::new(work) }
+    Subject { name: name.into(), units: batches * count as usize, work: Box::new(work) }
 }
 
-fn chain_subject<'a>(
-    name: &'static str,
-    policies: &'a Rc<dyn BatchPolicies>,
-    log: &'a [Bytes],
-) -> Subject<'a> {
+fn chain_subject<'a>(name: &str, policies: &'a Rc<dyn BatchPolicies>, log: &'a [Bytes]) -> Subject<'a> {
     let work = move || {
         let state = ChainState::genesis(BlockHash([0; 32]));
         let mut chain = Chain::new(state, bundle(500), Rc::clone(policies)).unwrap();
@@ -112,7 +144,7 @@ fn chain_subject<'a>(
             black_box(chain.step(event).unwrap());
         }
     };
-    Subject { name, units: log.len(), work: Box::new(work) }
+    Subject { name: name.into(), units: log.len(), work: Box::new(work) }
 }
 
 /// The floor of a chain: every byte of an envelope is hashed once.
@@ -122,7 +154,7 @@ fn sha256_subject(log: &[Bytes]) -> Subject<'_> {
             black_box(hash::block_data_hash(batch.iter().map(AsRef::as_ref)));
         }
     };
-    Subject { name: "SHA-256 of the same records", units: log.len(), work: Box::new(work) }
+    Subject { name: "SHA-256 of the same records".into(), units: log.len(), work: Box::new(work) }
 }
 
 /// Distinct envelopes of 2 KB, as records.
@@ -163,7 +195,7 @@ fn replay_subject(policies: &Rc<dyn BatchPolicies>) -> Subject<'_> {
         let summary = replay.run(&mut NoBlocks, Arc::default(), &mut |_| {}).unwrap();
         assert_eq!(summary.envelopes, RECORDED_ENVELOPES as u64);
     };
-    Subject { name: "replay of the recorded topic", units: RECORDED_ENVELOPES, work: Box::new(work) }
+    Subject { name: "replay of the recorded topic".into(), units: RECORDED_ENVELOPES, work: Box::new(work) }
 }
 
 fn read_subject() -> Subject<'static> {
@@ -171,5 +203,9 @@ fn read_subject() -> Subject<'static> {
         let lines = BufReader::new(GzDecoder::new(TOPIC)).lines().map(Result::unwrap).count();
         assert_eq!(lines, 1958);
     };
-    Subject { name: "reading the same lines, gunzipped", units: RECORDED_ENVELOPES, work: Box::new(work) }
+    Subject {
+        name: "reading the same lines, gunzipped".into(),
+        units: RECORDED_ENVELOPES,
+        work: Box::new(work),
+    }
 }

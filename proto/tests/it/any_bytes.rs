@@ -7,16 +7,14 @@ use proptest::{collection::vec, prelude::*};
 use prost::{Message, Name};
 use raddle_proto::{
     common::{
-        ChannelHeader, ConfigGroup, ConfigPolicy, ConfigValue, Payload, Policy,
-        SignaturePolicyEnvelope,
+        ChannelHeader, ConfigGroup, ConfigPolicy, ConfigValue, Payload, Policy, SignaturePolicyEnvelope,
     },
     hash::block_header_bytes,
     module::ModuleSpec,
     msp::FabricMspConfig,
     orderer,
     wire::{
-        self, Class, Envelope, Fields, KafkaMessage, Regular, channel_header, go_decode,
-        signature_header,
+        self, Class, Envelope, Fields, KafkaMessage, Regular, channel_header, go_decode, signature_header,
     },
 };
 use serde_json::Value;
@@ -60,13 +58,9 @@ fn decode_all<M: Message + Name + Default + PartialEq + Debug>(bytes: &Bytes) {
 /// Envelopes and records of the table that were taken from a recorded topic.
 static RECORDED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let table = String::from_utf8(golden("go-wire/cases.jsonl")).unwrap();
-    let cases = table
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let cases = table.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let recorded = cases.filter(|case| case["category"] == "recorded");
-    recorded
-        .map(|case| from_hex(case["input"].as_str().unwrap()))
-        .collect()
+    recorded.map(|case| from_hex(case["input"].as_str().unwrap())).collect()
 });
 
 fn any_blob() -> impl Strategy<Value = Bytes> {
@@ -78,12 +72,7 @@ fn any_record() -> impl Strategy<Value = KafkaMessage> {
     prop_oneof![
         regular.prop_map(|(payload, config_sequence, class, original_offset)| {
             let class = Class::from_number(class);
-            KafkaMessage::Regular(Regular {
-                payload,
-                config_sequence,
-                class,
-                original_offset,
-            })
+            KafkaMessage::Regular(Regular { payload, config_sequence, class, original_offset })
         }),
         any::<u64>().prop_map(KafkaMessage::time_to_cut),
         Just(KafkaMessage::Connect),
@@ -93,17 +82,11 @@ fn any_record() -> impl Strategy<Value = KafkaMessage> {
 
 fn any_group() -> impl Strategy<Value = ConfigGroup> {
     let value = (any::<u64>(), any_blob(), ".{0,4}");
-    let value = value.prop_map(|(version, value, mod_policy)| ConfigValue {
-        version,
-        value,
-        mod_policy,
-    });
-    let policy = (any::<i32>(), any_blob(), proptest::option::of(Just(()))).prop_map(
-        |(r#type, value, set)| ConfigPolicy {
-            policy: set.map(|()| Policy { r#type, value }),
-            ..ConfigPolicy::default()
-        },
-    );
+    let value = value.prop_map(|(version, value, mod_policy)| ConfigValue { version, value, mod_policy });
+    let policy =
+        (any::<i32>(), any_blob(), proptest::option::of(Just(()))).prop_map(|(r#type, value, set)| {
+            ConfigPolicy { policy: set.map(|()| Policy { r#type, value }), ..ConfigPolicy::default() }
+        });
     let values = proptest::collection::btree_map(".{0,4}", value, 0..3);
     let policies = proptest::collection::btree_map(".{0,4}", policy, 0..3);
     let leaf = (values, policies).prop_map(|(values, policies)| ConfigGroup {
@@ -146,9 +129,7 @@ fn any_unknown() -> impl Strategy<Value = Vec<u8>> {
 fn insert_field(message: &[u8], extra: &[u8], place: usize) -> Bytes {
     let fields: Vec<_> = Fields::new(message).map(Result::unwrap).collect();
     let ends: Vec<_> = fields.iter().map(|field| field.raw.end).collect();
-    let at = place
-        .checked_sub(1)
-        .and_then(|place| ends.get(place).copied());
+    let at = place.checked_sub(1).and_then(|place| ends.get(place).copied());
     let at = at.unwrap_or(if place == 0 { 0 } else { message.len() });
     [&message[..at], extra, &message[at..]].concat().into()
 }
@@ -259,9 +240,6 @@ fn der_element(tag: u8, der: &[u8]) -> (&[u8], &[u8]) {
         0x82 => (usize::from(der[2]) << 8 | usize::from(der[3]), 4),
         other => panic!("length of {other:#x}"),
     };
-    assert_eq!(
-        start,
-        2 + usize::from(length >= 0x80) + usize::from(length >= 0x100)
-    );
+    assert_eq!(start, 2 + usize::from(length >= 0x80) + usize::from(length >= 0x100));
     der[start..].split_at(length)
 }

@@ -60,9 +60,7 @@ impl Case {
             "common.Metadata" => self.check_message::<common::Metadata>(),
             "common.OrdererAddresses" => self.check_message::<common::OrdererAddresses>(),
             "common.Payload" => self.check_message::<common::Payload>(),
-            "common.SignaturePolicyEnvelope" => {
-                self.check_message::<common::SignaturePolicyEnvelope>()
-            }
+            "common.SignaturePolicyEnvelope" => self.check_message::<common::SignaturePolicyEnvelope>(),
             "common.SignatureHeader" => self.check_message::<common::SignatureHeader>(),
             "msp.FabricMSPConfig" => self.check_message::<msp::FabricMspConfig>(),
             "msp.SerializedIdentity" => self.check_message::<msp::SerializedIdentity>(),
@@ -87,31 +85,18 @@ impl Case {
 
     fn check_envelope(&self) {
         let ours = Envelope::unmarshal(self.input.clone());
-        self.same(
-            ours.clone().map(|envelope| envelope.marshal()),
-            self.output.clone(),
-        );
+        self.same(ours.clone().map(|envelope| envelope.marshal()), self.output.clone());
         // What Go has marshalled, Go reads as the same again; so do we, and without copying it.
         if let (Ok(ours), Some(output)) = (ours, &self.output) {
             let again = Envelope::unmarshal(output.clone()).unwrap();
             assert_eq!(again, ours, "line {}", self.line);
-            assert_eq!(
-                again.marshal().as_ptr(),
-                output.as_ptr(),
-                "line {}",
-                self.line
-            );
+            assert_eq!(again.marshal().as_ptr(), output.as_ptr(), "line {}", self.line);
             // All its known fields, by another way.
             let known = common::Envelope::decode(output.clone()).ok();
             let known = known.map(|known| (known.payload, known.signature));
             // prost does not take all that Go takes inside groups.
             if let Some(known) = known {
-                assert_eq!(
-                    known,
-                    (ours.payload().clone(), ours.signature().clone()),
-                    "line {}",
-                    self.line
-                );
+                assert_eq!(known, (ours.payload().clone(), ours.signature().clone()), "line {}", self.line);
             }
         }
     }
@@ -143,10 +128,7 @@ impl Case {
     /// For messages without maps, whose bytes are Go's.
     fn check_message<M: Message + Name + Default + PartialEq + Debug>(&self) {
         let ours = go_decode::<M>(self.input.clone());
-        self.same(
-            ours.map(|message| Bytes::from(message.encode_to_vec())),
-            self.output.clone(),
-        );
+        self.same(ours.map(|message| Bytes::from(message.encode_to_vec())), self.output.clone());
         self.check_maps::<M>();
     }
 
@@ -159,11 +141,7 @@ impl Case {
 
 fn cases() -> Vec<Case> {
     let table = String::from_utf8(golden("go-wire/cases.jsonl")).unwrap();
-    table
-        .lines()
-        .enumerate()
-        .map(|(index, text)| Case::parse(index, text))
-        .collect()
+    table.lines().enumerate().map(|(index, text)| Case::parse(index, text)).collect()
 }
 
 #[test]
@@ -215,10 +193,7 @@ fn the_table_tries_every_rule_often() {
     assert_eq!(names, CATEGORIES.map(|(name, _, _)| name));
     for (name, least_succeed, least_fail) in CATEGORIES {
         let (succeed, fail) = counts[name];
-        assert!(
-            succeed >= least_succeed,
-            "{name}: {succeed} succeed, not {least_succeed}"
-        );
+        assert!(succeed >= least_succeed, "{name}: {succeed} succeed, not {least_succeed}");
         assert!(fail >= least_fail, "{name}: {fail} fail, not {least_fail}");
     }
 }

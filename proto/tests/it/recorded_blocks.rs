@@ -37,14 +37,7 @@ fn hashes_equal_recorded_ones() {
     for (file, _, next_previous_hash) in GENESIS {
         let (_, block) = block(file);
         let header = block.header.unwrap();
-        let data_hash = block_data_hash(
-            block
-                .data
-                .unwrap()
-                .data
-                .iter()
-                .map(|envelope| &envelope[..]),
-        );
+        let data_hash = block_data_hash(block.data.unwrap().data.iter().map(|envelope| &envelope[..]));
         assert_eq!(header.data_hash, data_hash[..], "{file}");
         if let Some(expected) = next_previous_hash {
             let hash = block_header_hash(header.number, &header.previous_hash, &header.data_hash);
@@ -69,11 +62,7 @@ fn recorded_envelopes_are_read_without_a_copy() {
         let envelope = Envelope::unmarshal(bytes.clone()).unwrap();
         assert_eq!(envelope.marshal().as_ptr(), bytes.as_ptr(), "{file}");
         assert_eq!(channel_header(&envelope).unwrap().channel_id, channel);
-        assert_eq!(
-            signature_header(&envelope).unwrap().nonce.len(),
-            24,
-            "{file}"
-        );
+        assert_eq!(signature_header(&envelope).unwrap().nonce.len(), 24, "{file}");
     }
 }
 
