@@ -118,8 +118,11 @@ pub fn table(summary: &Summary) -> String {
     }
     let [blocks, envelopes, bytes] = total.map(|amount| amount.to_string());
     table.add_row(["in all".to_owned(), blocks, envelopes, bytes]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
