@@ -28,6 +28,12 @@ impl Channel {
         self.0.batch_size()
     }
 
+    /// [`BatchSize::absolute_max_bytes`] alone, as one number: the cheaper way if a filter needs no more.
+    #[must_use]
+    pub fn absolute_max_bytes(&self) -> u32 {
+        self.0.absolute_max_bytes()
+    }
+
     /// Whether the channel takes envelopes, or only config updates.
     #[must_use]
     pub fn consensus_state(&self) -> ConsensusState {
@@ -38,6 +44,14 @@ impl Channel {
     #[must_use]
     pub fn has_orderer_capability(&self, name: &str) -> bool {
         self.0.has_orderer_capability(name)
+    }
+
+    /// Whether one of the Orderer group's capabilities asks that expired creators be refused.
+    ///
+    /// Source: fabric v2.5.16 `common/capabilities/orderer.go` `ExpirationCheck`: `V1_1`, `V1_4_2` or `V2_0`.
+    #[must_use]
+    pub fn has_expiration_check(&self) -> bool {
+        self.0.has_expiration_check()
     }
 }
 

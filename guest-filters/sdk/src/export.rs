@@ -1,5 +1,7 @@
 //! From a Rust type to a component's exports.
 
+pub mod filter;
+
 #[cfg(target_arch = "wasm32")]
 pub use wasm::{Slot, check_settings};
 

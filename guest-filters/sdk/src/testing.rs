@@ -1,7 +1,43 @@
-//! Runs a batch policy natively, under the rules that an orderer follows.
+//! Runs a module natively, under the rules that an orderer follows.
 //!
-//! What the kit cannot show is what the sandbox adds: fuel and memory limits, and that each batch gets a fresh memory.
-//! (A policy that keeps something in a `static` remembers it here and forgets it there.)
+//! What the kit cannot show is what the sandbox adds: fuel and memory limits, and that each envelope or batch gets a
+//! fresh memory. (A module that keeps something in a `static` remembers it here and forgets it there.)
+//!
+//! A filter is given an envelope, and says whether it passes:
+//!
+//! ```
+//! use raddle_guest::testing::{Envelope, Host};
+//! use raddle_guest::{Channel, Envelope as View, Facts, Filter, Refusal, RefusalStatus, Settings};
+//!
+//! /// Large envelopes are for admins.
+//! struct LargeOnesForAdmins;
+//!
+//! impl Filter for LargeOnesForAdmins {
+//!     fn new(settings: &Settings, _channel: &Channel) -> Result<Self, String> {
+//!         settings.only(&[])?;
+//!         Ok(Self)
+//!     }
+//!
+//!     fn check(&self, facts: &Facts, envelope: &View) -> Result<(), Refusal> {
+//!         if facts.size_bytes() > 1_000 {
+//!             envelope.satisfies("/Channel/Application/Admins")?;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let host = Host::new().with_policy("/Channel/Application/Admins", |creator| {
+//!     creator.organisational_units.iter().any(|unit| unit == "admin")
+//! });
+//! let large = Envelope::of_size(2_000);
+//! let verdict = host.check::<LargeOnesForAdmins>(&large)?;
+//! assert_eq!(verdict.status(), Some(RefusalStatus::Forbidden));
+//! assert_eq!(verdict.sentence(), Some("signature set did not satisfy policy: permission denied"));
+//! assert!(host.check::<LargeOnesForAdmins>(&large.with_organisational_units(&["admin"]))?.is_accepted());
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! A batch policy is given envelopes one after the other, and cuts batches:
 //!
 //! ```
 //! use raddle_guest::testing::{CutBy, Envelope, Host, Step};
@@ -45,14 +81,23 @@
 
 mod cuts;
 mod input;
+mod verdict;
 
 pub use cuts::{Batch, CutBy, Cuts};
 pub use input::{Envelope, Step};
+pub use verdict::Verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::filter::Reason;
 use crate::host;
-use crate::{BatchPolicy, BatchSize, Channel, ConsensusState, Creator, EnvelopeInfo, Pending, Settings};
+use crate::{
+    BatchPolicy, BatchSize, Channel, ConsensusState, Creator, EnvelopeInfo, Filter, Identity, Pending,
+    Settings,
+};
+
+/// Most signature policies that a filter may ask for, an envelope.
+const POLICIES_MAX: usize = 8;
 
 /// Settings with these keys and values.
 ///
@@ -71,6 +116,7 @@ pub fn settings<const N: usize>(pairs: [(&str, &str); N]) -> Settings {
 pub struct Host {
     channel: host::Channel,
     settings: host::Settings,
+    policies: BTreeMap<String, host::Policy>,
 }
 
 impl Default for Host {
@@ -81,7 +127,8 @@ impl Default for Host {
 
 impl Host {
     /// The channel `mychannel` at config sequence 1, with the limits of Fabric's sample configuration (500 envelopes,
-    /// 10 MiB, 2 MiB); no settings, no capabilities.
+    /// 10 MiB, 2 MiB); no settings, no capabilities. Whoever has an identity satisfies `/Channel/Writers`, members of
+    /// `OrdererMSP` satisfy `/Channel/Orderer/Writers`, and there is no other policy.
     #[must_use]
     pub fn new() -> Self {
         let channel = host::Channel {
@@ -95,7 +142,9 @@ impl Host {
             consensus_state: ConsensusState::Normal,
             orderer_capabilities: BTreeSet::new(),
         };
-        Self { channel, settings: host::Settings::default() }
+        Self { channel, settings: host::Settings::default(), policies: BTreeMap::new() }
+            .with_policy("/Channel/Writers", |_| true)
+            .with_policy("/Channel/Orderer/Writers", |creator| creator.msp_id == "OrdererMSP")
     }
 
     /// Gives the module a setting.
@@ -140,13 +189,74 @@ impl Host {
         self
     }
 
-    /// Asks the policy whether the settings make sense.
+    /// Says who satisfies a signature policy, and adds it if it was missing.
+    #[must_use]
+    pub fn with_policy(mut self, name: &str, is_satisfied_by: fn(&Identity) -> bool) -> Self {
+        self.policies.insert(name.to_owned(), is_satisfied_by);
+        self
+    }
+
+    /// Takes a signature policy out of the channel config.
+    #[must_use]
+    pub fn without_policy(mut self, name: &str) -> Self {
+        self.policies.remove(name);
+        self
+    }
+
+    /// Asks the batch policy whether the settings make sense.
     ///
     /// # Errors
     ///
     /// The policy's own sentence.
     pub fn check_settings<P: BatchPolicy>(&self) -> Result<(), String> {
         self.start::<P>().map(drop)
+    }
+
+    /// Asks the filter whether the settings make sense.
+    ///
+    /// # Errors
+    ///
+    /// The filter's own sentence.
+    pub fn check_filter_settings<F: Filter>(&self) -> Result<(), String> {
+        self.start_filter::<F>().map(drop)
+    }
+
+    /// Lets the filter judge an envelope.
+    ///
+    /// # Errors
+    ///
+    /// What an orderer takes for a fault of the module: the filter's own sentence where it cannot be made, more
+    /// policies than it may ask for, or a refusal that rests on a policy where none failed.
+    pub fn check<F: Filter>(&self, envelope: &Envelope) -> Result<Verdict, String> {
+        let _earlier = (host::take_log(), host::take_imports());
+        let filter = self.start_filter::<F>()?;
+        let view = crate::Envelope(envelope.view(self.policies.clone()));
+        let answer = filter.check(&envelope.facts(), &view);
+        let (log, imports) = (host::take_log(), host::take_imports());
+        let evaluated = view.0.evaluated.into_inner();
+        if evaluated.policies.len() > POLICIES_MAX {
+            return Err(format!(
+                "{} policies were asked for, {POLICIES_MAX} an envelope are allowed",
+                evaluated.policies.len()
+            ));
+        }
+        let refusal = match answer {
+            Ok(()) => None,
+            Err(refusal) => Some((
+                refusal.status,
+                match refusal.reason {
+                    Reason::Text(sentence) => sentence,
+                    Reason::PolicyText => evaluated
+                        .text
+                        .ok_or("the refusal rests on a policy, and none was asked that failed")?,
+                },
+            )),
+        };
+        Ok(Verdict { refusal, log, imports })
+    }
+
+    fn start_filter<F: Filter>(&self) -> Result<F, String> {
+        F::new(&Settings(self.settings.clone()), &Channel(self.channel.clone()))
     }
 
     /// Sends envelopes through the policy, as an orderer does.
@@ -187,7 +297,7 @@ struct Run<'a, P> {
 impl<P: BatchPolicy> Run<'_, P> {
     fn order(&mut self, envelope: &Envelope) -> Result<(), String> {
         let limits = self.host.channel.batch_size;
-        let size_bytes = self.pending.size_bytes.saturating_add(envelope.size_bytes);
+        let size_bytes = self.pending.size_bytes.saturating_add(envelope.facts().size_bytes());
         if self.pending.count > 0 && size_bytes > u64::from(limits.absolute_max_bytes) {
             self.cut(CutBy::AbsoluteMaxBytes);
         }
@@ -203,7 +313,7 @@ impl<P: BatchPolicy> Run<'_, P> {
         let is_full = policy.add(&info(envelope), self.pending);
         self.policy = Some(policy);
         self.pending.count += 1;
-        self.pending.size_bytes = self.pending.size_bytes.saturating_add(envelope.size_bytes);
+        self.pending.size_bytes = self.pending.size_bytes.saturating_add(envelope.facts().size_bytes());
         if is_full {
             self.cut(CutBy::Add);
         } else if self.pending.count >= limits.max_message_count {
@@ -224,7 +334,7 @@ impl<P: BatchPolicy> Run<'_, P> {
 
 fn info(envelope: &Envelope) -> EnvelopeInfo {
     EnvelopeInfo {
-        size_bytes: envelope.size_bytes,
+        size_bytes: envelope.facts().size_bytes(),
         header_type: envelope.header_type,
         creator: Creator::numbered(host::creator_number(envelope.creator())),
     }

@@ -19,3 +19,20 @@ pub mod bindings {
         pub_export_macro: true,
     });
 }
+
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, missing_docs, clippy::all, reason = "written by the generator")]
+pub mod filter_bindings {
+    wit_bindgen::generate!({
+        path: "../../proto/wit/world.wit",
+        world: "filter",
+        // What the world is, the export says by itself.
+        disable_custom_section_link_helpers: true,
+        pub_export_macro: true,
+        with: {
+            "raddle:rules/channel@1.0.0": crate::host::bindings::raddle::rules::channel,
+            "raddle:rules/settings@1.0.0": crate::host::bindings::raddle::rules::settings,
+            "raddle:rules/logging@1.0.0": crate::host::bindings::raddle::rules::logging,
+        },
+    });
+}

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::Level;
-use crate::{BatchSize, ConsensusState};
+use crate::{BatchSize, ConsensusState, Header, Identity, PolicyFailure, Scope};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings(pub(crate) BTreeMap<String, String>);
@@ -47,6 +47,11 @@ impl Channel {
         self.batch_size
     }
 
+    pub(crate) fn absolute_max_bytes(&self) -> u32 {
+        import();
+        self.batch_size.absolute_max_bytes
+    }
+
     pub(crate) fn consensus_state(&self) -> ConsensusState {
         import();
         self.consensus_state
@@ -55,6 +60,100 @@ impl Channel {
     pub(crate) fn has_orderer_capability(&self, name: &str) -> bool {
         import();
         self.orderer_capabilities.contains(name)
+    }
+
+    pub(crate) fn has_expiration_check(&self) -> bool {
+        import();
+        ["V1_1", "V1_4_2", "V2_0"].iter().any(|name| self.orderer_capabilities.contains(*name))
+    }
+}
+
+/// Who satisfies a signature policy.
+pub(crate) type Policy = fn(&Identity) -> bool;
+
+/// An envelope and the policies that judge it.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) payload: Payload,
+    pub(crate) header: Header,
+    pub(crate) creator: Option<Identity>,
+    /// Whether the signature header can be decoded.
+    pub(crate) is_readable: bool,
+    pub(crate) policies: BTreeMap<String, Policy>,
+    pub(crate) evaluated: RefCell<Evaluated>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Zeros { size_bytes: u64 },
+    Bytes(&'static [u8]),
+}
+
+/// What came of the policies so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evaluated {
+    pub(crate) policies: BTreeSet<String>,
+    /// Of the last one that was not satisfied.
+    pub(crate) text: Option<String>,
+}
+
+impl Envelope {
+    pub(crate) fn read_payload(&self, offset: u64, size_bytes: u32) -> Vec<u8> {
+        import();
+        match self.payload {
+            Payload::Zeros { size_bytes: all } => {
+                let left = all.saturating_sub(offset).min(u64::from(size_bytes));
+                vec![0; usize::try_from(left).unwrap_or(usize::MAX)]
+            }
+            Payload::Bytes(bytes) => {
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                let size = usize::try_from(size_bytes).unwrap_or(usize::MAX);
+                bytes.iter().skip(offset).take(size).copied().collect()
+            }
+        }
+    }
+
+    pub(crate) fn header(&self) -> Result<Header, String> {
+        import();
+        Ok(self.header.clone())
+    }
+
+    pub(crate) fn creator(&self) -> Result<Identity, String> {
+        import();
+        self.creator.clone().ok_or_else(|| "the creator is no X.509 identity".to_owned())
+    }
+
+    pub(crate) fn satisfies(&self, policy: &str) -> Result<(), PolicyFailure> {
+        import();
+        let mut evaluated = self.evaluated.borrow_mut();
+        evaluated.policies.insert(policy.to_owned());
+        let (failure, text) = if !self.is_readable {
+            let cause =
+                "GetSignatureHeaderFromBytes failed, err proto: cannot parse invalid wire-format data";
+            (PolicyFailure::Unreadable, format!("could not convert message to signedData: {cause}"))
+        } else if let Some(rule) = self.policies.get(policy) {
+            if self.creator.as_ref().is_some_and(rule) {
+                return Ok(());
+            }
+            let text = "signature set did not satisfy policy: permission denied";
+            (PolicyFailure::Denied, text.to_owned())
+        } else {
+            (PolicyFailure::Missing, format!("could not find policy {policy}"))
+        };
+        evaluated.text = Some(text);
+        Err(failure)
+    }
+
+    pub(crate) fn satisfies_writers(&self, scope: Scope) -> Result<(), PolicyFailure> {
+        self.satisfies(match scope {
+            Scope::Channel => "/Channel/Writers",
+            Scope::Orderer => "/Channel/Orderer/Writers",
+        })
+    }
+
+    pub(crate) fn policy_text(&self) -> Option<String> {
+        import();
+        self.evaluated.borrow().text.clone()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The component's imports.
 
 use super::bindings::raddle::rules::{channel, creators, logging, settings};
+use super::filter_bindings::raddle::rules::envelopes;
 use crate::log::Level;
-use crate::{BatchSize, ConsensusState};
+use crate::{BatchSize, ConsensusState, Header, Identity, PolicyFailure, Scope};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Settings;
@@ -38,6 +39,10 @@ impl Channel {
         }
     }
 
+    pub(crate) fn absolute_max_bytes(&self) -> u32 {
+        channel::absolute_max_bytes()
+    }
+
     pub(crate) fn consensus_state(&self) -> ConsensusState {
         match channel::consensus_state() {
             channel::ConsensusMode::Normal => ConsensusState::Normal,
@@ -47,6 +52,56 @@ impl Channel {
 
     pub(crate) fn has_orderer_capability(&self, name: &str) -> bool {
         channel::has_orderer_capability(name)
+    }
+
+    pub(crate) fn has_expiration_check(&self) -> bool {
+        channel::has_expiration_check()
+    }
+}
+
+pub(crate) struct Envelope;
+
+impl Envelope {
+    pub(crate) fn read_payload(&self, offset: u64, size_bytes: u32) -> Vec<u8> {
+        envelopes::read_payload(offset, size_bytes)
+    }
+
+    pub(crate) fn header(&self) -> Result<Header, String> {
+        let header = envelopes::header()?;
+        Ok(Header { tx_id: header.tx_id, epoch: header.epoch, extension: header.extension })
+    }
+
+    pub(crate) fn creator(&self) -> Result<Identity, String> {
+        let creator = envelopes::creator()?;
+        Ok(Identity {
+            msp_id: creator.msp_id,
+            certificate: creator.certificate,
+            organisational_units: creator.organisational_units,
+        })
+    }
+
+    pub(crate) fn satisfies(&self, policy: &str) -> Result<(), PolicyFailure> {
+        verdict(envelopes::satisfies(policy))
+    }
+
+    pub(crate) fn satisfies_writers(&self, scope: Scope) -> Result<(), PolicyFailure> {
+        verdict(envelopes::satisfies_writers(match scope {
+            Scope::Channel => envelopes::Scope::Channel,
+            Scope::Orderer => envelopes::Scope::Orderer,
+        }))
+    }
+
+    pub(crate) fn policy_text(&self) -> Option<String> {
+        envelopes::policy_text()
+    }
+}
+
+fn verdict(verdict: envelopes::PolicyVerdict) -> Result<(), PolicyFailure> {
+    match verdict {
+        envelopes::PolicyVerdict::Satisfied => Ok(()),
+        envelopes::PolicyVerdict::Denied => Err(PolicyFailure::Denied),
+        envelopes::PolicyVerdict::Missing => Err(PolicyFailure::Missing),
+        envelopes::PolicyVerdict::Unreadable => Err(PolicyFailure::Unreadable),
     }
 }
 

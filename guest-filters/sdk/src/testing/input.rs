@@ -1,6 +1,10 @@
-//! What is sent through a policy.
+//! What is sent through a module.
 
-use crate::host::CreatorRecord;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::host::{self, CreatorRecord, Payload, Policy};
+use crate::{Facts, Header, Identity, Timestamp};
 
 /// What happens to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +27,61 @@ impl From<&Envelope> for Step {
     }
 }
 
-/// An envelope, as far as a policy sees it.
+/// An envelope, as far as a module sees it.
+///
+/// A batch policy sees its size, type and creator, a filter all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    pub(super) size_bytes: u64,
+    payload: Payload,
+    signature_size_bytes: u64,
     pub(super) header_type: Option<i32>,
     creator: Option<(&'static str, &'static str)>,
+    organisational_units: &'static [&'static str],
+    is_readable: bool,
+    tx_id: &'static str,
+    epoch: u64,
+    extension: &'static [u8],
+    timestamp: Option<Timestamp>,
+    creator_expires: Option<Timestamp>,
+    received: Timestamp,
 }
 
 impl Envelope {
-    /// An endorser transaction of so many bytes, by `client` of `Org1MSP`.
+    /// An endorser transaction of so many bytes, by `client` of `Org1MSP`: all of them payload, and all of them zero.
+    ///
+    /// It was sent and received when 2026 began, and its creator's certificate ends when 2036 does.
     #[must_use]
     pub const fn of_size(size_bytes: u64) -> Self {
-        Self { size_bytes, header_type: Some(3), creator: Some(("Org1MSP", "client")) }
+        const YEAR_2026: Timestamp = Timestamp::at_second(1_767_225_600);
+        const YEAR_2037: Timestamp = Timestamp::at_second(2_114_380_800);
+        Self {
+            payload: Payload::Zeros { size_bytes },
+            signature_size_bytes: 0,
+            header_type: Some(3),
+            creator: Some(("Org1MSP", "client")),
+            organisational_units: &["client"],
+            is_readable: true,
+            tx_id: "",
+            epoch: 0,
+            extension: &[],
+            timestamp: Some(YEAR_2026),
+            creator_expires: Some(YEAR_2037),
+            received: YEAR_2026,
+        }
+    }
+
+    /// Changes the payload. (`Vec::leak` makes a `&'static` of what a test computes.)
+    #[must_use]
+    pub const fn with_payload(mut self, payload: &'static [u8]) -> Self {
+        self.payload = Payload::Bytes(payload);
+        self
+    }
+
+    /// Gives it a signature of so many bytes.
+    #[must_use]
+    pub const fn with_signature_of(mut self, size_bytes: u64) -> Self {
+        self.signature_size_bytes = size_bytes;
+        self
     }
 
     /// Changes who created it. `certificate` stands for the certificate: two that differ are two creators.
@@ -45,18 +91,100 @@ impl Envelope {
         self
     }
 
-    /// Takes the creator away.
+    /// Changes the organisational units of the creator's certificate.
     #[must_use]
-    pub const fn by_nobody(mut self) -> Self {
-        self.creator = None;
+    pub const fn with_organisational_units(mut self, units: &'static [&'static str]) -> Self {
+        self.organisational_units = units;
         self
     }
 
-    /// Changes the `type` of its channel header; `None`: it has no channel header that can be read.
+    /// Takes the creator away: there is none that can be read, and no policy is satisfied.
+    #[must_use]
+    pub const fn by_nobody(mut self) -> Self {
+        self.creator = None;
+        self.creator_expires = None;
+        self
+    }
+
+    /// Breaks the signature header: nobody has created it, and no policy can be asked.
+    #[must_use]
+    pub const fn with_broken_signature_header(mut self) -> Self {
+        self.is_readable = false;
+        self.by_nobody()
+    }
+
+    /// Changes the `type` of its channel header; `None`: it has no channel header that can be read, which a filter sees
+    /// as 0.
     #[must_use]
     pub const fn of_type(mut self, header_type: Option<i32>) -> Self {
         self.header_type = header_type;
         self
+    }
+
+    /// Changes the transaction's id.
+    #[must_use]
+    pub const fn with_tx_id(mut self, tx_id: &'static str) -> Self {
+        self.tx_id = tx_id;
+        self
+    }
+
+    /// Changes epoch and extension of the channel header.
+    #[must_use]
+    pub const fn with_header(mut self, epoch: u64, extension: &'static [u8]) -> Self {
+        self.epoch = epoch;
+        self.extension = extension;
+        self
+    }
+
+    /// Changes the client's own timestamp.
+    #[must_use]
+    pub const fn with_timestamp(mut self, timestamp: Option<Timestamp>) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
+    /// Changes when the creator's certificate ends; `None`: it cannot be read.
+    #[must_use]
+    pub const fn with_creator_expiring(mut self, expires: Option<Timestamp>) -> Self {
+        self.creator_expires = expires;
+        self
+    }
+
+    /// Changes when the orderer received it.
+    #[must_use]
+    pub const fn received_at(mut self, received: Timestamp) -> Self {
+        self.received = received;
+        self
+    }
+
+    pub(super) const fn facts(&self) -> Facts {
+        Facts {
+            payload_size_bytes: match self.payload {
+                Payload::Zeros { size_bytes } => size_bytes,
+                Payload::Bytes(bytes) => bytes.len() as u64,
+            },
+            signature_size_bytes: self.signature_size_bytes,
+            header_type: match self.header_type {
+                Some(header_type) => header_type,
+                None => 0,
+            },
+            timestamp: self.timestamp,
+            creator_expires: self.creator_expires,
+            received: self.received,
+        }
+    }
+
+    /// What a filter can ask for.
+    pub(super) fn view(&self, policies: BTreeMap<String, Policy>) -> host::Envelope {
+        let creator = self.creator.map(|(msp_id, certificate)| Identity {
+            msp_id: msp_id.to_owned(),
+            certificate: certificate.as_bytes().to_vec(),
+            organisational_units: self.organisational_units.iter().map(|&unit| unit.to_owned()).collect(),
+        });
+        let header =
+            Header { tx_id: self.tx_id.to_owned(), epoch: self.epoch, extension: self.extension.to_vec() };
+        let (payload, is_readable) = (self.payload, self.is_readable);
+        host::Envelope { payload, header, creator, is_readable, policies, evaluated: RefCell::default() }
     }
 
     pub(super) fn creator(&self) -> CreatorRecord {
