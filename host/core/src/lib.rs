@@ -23,4 +23,5 @@ pub mod chain;
 pub mod cutter;
 pub mod duration;
 pub mod ids;
+pub mod policy;
 pub mod standard;
