@@ -1,0 +1,117 @@
+//! Reading a channel, near its end from memory and elsewhere from the file.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use raddle_core::ids::Offset;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::{Cause, ReadError, Record};
+
+use super::Shared;
+use super::channel::{Channel, Tip, cost_bytes};
+use super::failure::{Damage, Failure};
+use super::format;
+
+/// How much a reader takes at once, a lone record apart. It bounds the memory of one that does not go on.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+const READING: &str = "reading the log";
+
+/// A place in a channel.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    channel: Arc<Channel>,
+    tip: watch::Receiver<Tip>,
+    /// Durable records from `next` on.
+    ready: VecDeque<Record>,
+    next: Offset,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, channel: Arc<Channel>, from: Offset) -> Self {
+        Self { shared, tip: channel.watch(), channel, ready: VecDeque::new(), next: from }
+    }
+
+    /// The next record, as soon as it is durable.
+    pub(super) async fn next(&mut self) -> Result<Record, ReadError> {
+        loop {
+            if let Some(record) = self.ready.pop_front() {
+                self.next = Offset(record.offset.0.saturating_add(1));
+                return Ok(record);
+            }
+            let tip = self.tip.borrow_and_update().clone();
+            let from = self.next;
+            if from < tip.first {
+                return Err(ReadError::Gone { from, first: tip.first });
+            }
+            if from > tip.end {
+                return Err(ReadError::Beyond { from, end: tip.end });
+            }
+            if from < tip.end {
+                self.ready = match self.channel.tail_from(from, CHUNK_BYTES) {
+                    Some(records) => records,
+                    None => self.read_file(from, tip.end).await?,
+                };
+            } else if let Some(stop) = tip.stop {
+                return Err(stop.into());
+            } else {
+                self.tip.changed().await.map_err(|_| ReadError::Closed)?;
+            }
+        }
+    }
+
+    /// A chunk of the file, read on a thread that may block.
+    async fn read_file(&self, from: Offset, end: Offset) -> Result<VecDeque<Record>, ReadError> {
+        let (shared, channel) = (Arc::clone(&self.shared), Arc::clone(&self.channel));
+        let read = move || {
+            let read = || read_chunk(&shared, &channel, from, end);
+            catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(Failure::Panicked { doing: READING }))
+        };
+        let chunk = match Handle::try_current() {
+            // The task ends without an answer only where the runtime does.
+            Ok(runtime) => runtime.spawn_blocking(read).await.map_err(|_| ReadError::Closed)?,
+            Err(_) => read(),
+        };
+        match chunk {
+            Ok(Some(records)) => Ok(records),
+            Ok(None) => Err(ReadError::Closed),
+            Err(Failure::Storage { source: redb::Error::DatabaseClosed, .. }) => Err(ReadError::Closed),
+            Err(failure) => Err(ReadError::Unavailable { cause: Cause::new(failure) }),
+        }
+    }
+}
+
+/// Records from `from`, all before `end`, at least one; none when the file is closed.
+fn read_chunk(
+    shared: &Shared,
+    channel: &Channel,
+    from: Offset,
+    end: Offset,
+) -> Result<Option<VecDeque<Record>>, Failure> {
+    let damaged = |offset, damage| Failure::Damaged { channel: channel.id.clone(), offset, damage };
+    let Some(transaction) = shared.store.read()? else { return Ok(None) };
+    let number = channel.number().ok_or_else(|| damaged(from, Damage::Missing))?;
+    let table = transaction.open_table(format::RECORDS).map_err(Failure::at(READING))?;
+    let rows = table.range((number, from.0)..(number, end.0)).map_err(Failure::at(READING))?;
+    let mut records = VecDeque::new();
+    let mut taken_bytes = 0_u64;
+    for (row, expected) in rows.zip(from.0..) {
+        let (key, row) = row.map_err(Failure::at(READING))?;
+        let expected = Offset(expected);
+        if key.value() != (number, expected.0) {
+            return Err(damaged(expected, Damage::Missing));
+        }
+        taken_bytes = taken_bytes.saturating_add(cost_bytes(row.value()));
+        if taken_bytes > CHUNK_BYTES && !records.is_empty() {
+            break;
+        }
+        records.push_back(format::decode(expected, row.value()).map_err(|damage| damaged(expected, damage))?);
+    }
+    if records.is_empty() {
+        return Err(damaged(from, Damage::Missing));
+    }
+    Ok(Some(records))
+}

@@ -1,0 +1,141 @@
+//! Order, answers, budgets and time.
+
+use std::sync::Mutex;
+
+use super::*;
+
+#[test]
+fn appends_are_ordered_as_they_were_called_by_many_threads_on_many_channels() {
+    const THREADS: usize = 8;
+    const EACH: usize = 60;
+    let home = Home::new();
+    let log = home.create();
+    let channels: Vec<_> = ["one", "two", "three"].map(channel).into();
+    // What each channel was called with, in order of the calls: the lock makes call and note one step.
+    let calls: Vec<Mutex<Vec<Bytes>>> = channels.iter().map(|_| Mutex::default()).collect();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (log, channels, calls) = (&log, &channels, &calls);
+            scope.spawn(move || {
+                let mut appends = Vec::new();
+                for index in 0..EACH {
+                    let place = (thread + index) % channels.len();
+                    let value = Bytes::from(format!("{thread}/{index}"));
+                    let mut calls = calls[place].lock().unwrap();
+                    appends.push((log.append(&channels[place], value.clone()), calls.len()));
+                    calls.push(value);
+                }
+                for (append, expected) in appends.into_iter().rev() {
+                    assert_eq!(block_on(append).unwrap(), Offset(i64::try_from(expected).unwrap()));
+                }
+            });
+        }
+    });
+    let check = |log: &LocalLog| {
+        for (channel, calls) in channels.iter().zip(&calls) {
+            let values: Vec<_> = all(log, channel).into_iter().map(|record| record.value).collect();
+            assert_eq!(values, *calls.lock().unwrap(), "{channel}");
+        }
+    };
+    check(&log);
+    drop(log);
+    check(&home.open());
+}
+
+#[test]
+fn an_append_that_nobody_waits_for_is_appended() {
+    let home = Home::new();
+    let log = home.create();
+    let one = channel("one");
+    drop(log.append(&one, Bytes::from_static(b"first")));
+    assert_eq!(append(&log, &one, "second").unwrap(), Offset(1));
+    assert_eq!(read(&log, &one, 0, 1)[0].value, "first");
+}
+
+#[test]
+fn a_log_that_is_dropped_writes_and_answers_what_is_queued() {
+    let home = Home::new();
+    let log = home.create();
+    let one = channel("one");
+    let appends: Vec<_> = (0..100).map(|index| log.append(&one, Bytes::from(vec![index; 2_000]))).collect();
+    let state = log.state(&one);
+    drop(log);
+    for (append, expected) in appends.into_iter().zip(0..) {
+        assert_eq!(block_on(append).unwrap(), Offset(expected));
+    }
+    assert!(matches!(*state.borrow(), crate::Readiness::Closed));
+    let log = home.open();
+    assert_eq!(all(&log, &one).len(), 100);
+    assert_eq!(append(&log, &one, "next").unwrap(), Offset(100));
+}
+
+#[test]
+fn a_record_may_be_as_large_as_the_limit_and_no_larger() {
+    let home = Home::new();
+    let settings = Settings { max_record_bytes: 20 << 20, max_in_flight_bytes: 1, ..settings() };
+    let log = LocalLog::create(&home.path(), &settings, clock_at(1)).unwrap();
+    let one = channel("one");
+    let largest = vec![7; 20 << 20];
+    assert_eq!(append(&log, &one, &largest).unwrap(), Offset(0));
+    let refused = append(&log, &one, vec![7; (20 << 20) + 1]).unwrap_err();
+    assert!(matches!(refused, AppendError::TooLarge { size_bytes: 20_971_521, limit_bytes: 20_971_520 }));
+    assert_eq!(refused.to_string(), "the record has 20971521 bytes, the ordered log takes at most 20971520");
+    assert_eq!(append(&log, &one, "").unwrap(), Offset(1));
+    drop(log);
+    // A lower limit hides nothing.
+    let settings = Settings { max_record_bytes: 10, ..settings };
+    let log = LocalLog::open(&home.path(), &settings, clock_at(1)).unwrap();
+    let records = all(&log, &one);
+    assert!(records[0].value == largest && records[1].value.is_empty());
+}
+
+#[test]
+fn a_channel_over_its_budget_is_busy_and_others_are_not() {
+    let disk = disk::Disk::with_log();
+    let settings = Settings { max_in_flight_bytes: 1_000, ..settings() };
+    let log = LocalLog::start(disk.database(), Path::new("test"), &settings, clock_at(1)).unwrap();
+    let (one, two) = (channel("one"), channel("two"));
+    disk.hold();
+    let large = log.append(&one, Bytes::from(vec![0; 5_000]));
+    let busy = poll(&mut log.append(&one, Bytes::from_static(b"x")));
+    assert!(matches!(busy, Poll::Ready(Err(AppendError::Busy { in_flight_bytes: 5_128, .. }))), "{busy:?}");
+    let other: Vec<_> = (0..3).map(|_| log.append(&two, Bytes::from(vec![0; 205]))).collect();
+    let over = block_on(log.append(&two, Bytes::from(vec![0; 205]))).unwrap_err();
+    assert_eq!(
+        over.to_string(),
+        "999 bytes of this channel are on their way to the ordered log, 333 more would pass its budget of 1000"
+    );
+    assert!(!over.is_outcome_unknown());
+    disk.release();
+    assert_eq!(block_on(large).unwrap(), Offset(0));
+    for append in other {
+        block_on(append).unwrap();
+    }
+    // The budget is free again, and what was refused is nowhere.
+    assert_eq!(append(&log, &one, "y").unwrap(), Offset(1));
+    assert_eq!(append(&log, &two, "y").unwrap(), Offset(3));
+}
+
+#[test]
+fn timestamps_follow_the_clock_and_never_go_back() {
+    let home = Home::new();
+    let now = Arc::new(AtomicI64::new(500));
+    let (one, two) = (channel("one"), channel("two"));
+    let log = LocalLog::create(&home.path(), &settings(), clock_of(&now)).unwrap();
+    let mut clock_and_stamp = vec![(500, 500), (700, 700), (600, 700)];
+    for (ms, _) in &clock_and_stamp {
+        now.store(*ms, Ordering::SeqCst);
+        append(&log, &one, "x").unwrap();
+    }
+    append(&log, &two, "x").unwrap();
+    drop(log);
+    let log = LocalLog::open(&home.path(), &settings(), clock_of(&now)).unwrap();
+    for case in [(-5, 700), (701, 701)] {
+        now.store(case.0, Ordering::SeqCst);
+        append(&log, &one, "x").unwrap();
+        clock_and_stamp.push(case);
+    }
+    let stamps: Vec<_> = all(&log, &one).into_iter().map(|record| record.timestamp_ms.0).collect();
+    assert_eq!(stamps, clock_and_stamp.iter().map(|(_, stamp)| *stamp).collect::<Vec<_>>());
+    assert_eq!(all(&log, &two)[0].timestamp_ms, TimestampMs(600));
+}

@@ -1,0 +1,153 @@
+//! The thread that gives records their offsets and makes them durable.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use raddle_core::ids::{ChannelId, Offset};
+use redb::WriteTransaction;
+
+use crate::{AppendError, Cause, Record, TimestampMs};
+
+use super::Shared;
+use super::channel::Stop;
+use super::failure::Failure;
+use super::format::{self, Place, ROW_HEAD_BYTES};
+use super::queue::Pending;
+use super::settings::Clock;
+
+/// Most that one transaction holds, a lone record apart: bounds redb's memory, not the throughput.
+const MAX_TRANSACTION_BYTES: u64 = 64 << 20;
+
+const WRITING: &str = "writing to the log";
+const SYNCING: &str = "syncing the log";
+
+/// The only writer.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    /// All channels that have records. Ahead of what is durable while a group is being written.
+    places: HashMap<ChannelId, Place>,
+    next_number: Option<u32>,
+    clock: Clock,
+}
+
+/// Why a group is not durable.
+enum WriteError {
+    /// The transaction was not committed: none of it is in the file.
+    NotWritten(Failure),
+    /// The commit failed, and what the disk has is unknown.
+    Unknown(Failure),
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, places: HashMap<ChannelId, Place>, clock: Clock) -> Self {
+        let next_number = match places.values().map(|place| place.number).max() {
+            Some(last) => last.checked_add(1),
+            None => Some(0),
+        };
+        Self { shared, places, next_number, clock }
+    }
+
+    /// Writes until the queue is closed and empty, or the log has failed. Closes the file.
+    pub(super) fn run(mut self) {
+        // The appends of a group that is lost in a panic are answered "unknown" as their senders are dropped.
+        let stop = catch_unwind(AssertUnwindSafe(|| self.write_groups())).unwrap_or_else(|_| {
+            let stop = Stop::Failed(Cause::new(Failure::Panicked { doing: WRITING }));
+            self.shared.queue.fail(&stop);
+            stop
+        });
+        self.shared.stop(&stop);
+        // Closing writes once more, which redb may answer with a panic as well.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.shared.store.close()));
+    }
+
+    fn write_groups(&mut self) -> Stop {
+        while let Some(group) = self.shared.queue.take(MAX_TRANSACTION_BYTES) {
+            match self.write(&group) {
+                Ok(records) => self.publish(group, records),
+                Err(error) => return self.fail(group, error),
+            }
+        }
+        Stop::Closed
+    }
+
+    /// Makes a group durable.
+    fn write(&mut self, group: &[Pending]) -> Result<Vec<Record>, WriteError> {
+        let not_written = WriteError::NotWritten;
+        let transaction = self.shared.store.write().map_err(Failure::at(WRITING)).map_err(not_written)?;
+        let records = self.fill(&transaction, group).map_err(not_written)?;
+        transaction.commit().map_err(Failure::at(SYNCING)).map_err(WriteError::Unknown)?;
+        Ok(records)
+    }
+
+    fn fill(&mut self, transaction: &WriteTransaction, group: &[Pending]) -> Result<Vec<Record>, Failure> {
+        let mut channels = transaction.open_table(format::CHANNELS).map_err(Failure::at(WRITING))?;
+        let mut rows = transaction.open_table(format::RECORDS).map_err(Failure::at(WRITING))?;
+        let now = (self.clock)();
+        let mut records = Vec::with_capacity(group.len());
+        for pending in group {
+            let id = &pending.channel.id;
+            if !self.places.contains_key(id) {
+                let place = self.new_place(id)?;
+                channels.insert(id.0.as_str(), place.number).map_err(Failure::at(WRITING))?;
+                self.places.insert(id.clone(), place);
+            }
+            let full = || Failure::Full { channel: id.clone() };
+            let place = self.places.get_mut(id).ok_or_else(full)?;
+            let (offset, timestamp_ms) = (place.end, place.timestamp_ms.max(now));
+            let record = Record { offset, timestamp_ms, value: pending.value.clone() };
+            let row_bytes = ROW_HEAD_BYTES.saturating_add(record.value.len());
+            let mut row =
+                rows.insert_reserve((place.number, offset.0), row_bytes).map_err(Failure::at(WRITING))?;
+            format::encode(&record, row.as_mut());
+            place.end = Offset(offset.0.checked_add(1).ok_or_else(full)?);
+            place.timestamp_ms = timestamp_ms;
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn new_place(&mut self, id: &ChannelId) -> Result<Place, Failure> {
+        let number = self.next_number.ok_or_else(|| Failure::Full { channel: id.clone() })?;
+        self.next_number = number.checked_add(1);
+        Ok(Place { number, first: Offset(0), end: Offset(0), timestamp_ms: TimestampMs(i64::MIN) })
+    }
+
+    /// Shows durable records to readers, then answers their appends, in order.
+    fn publish(&self, group: Vec<Pending>, records: Vec<Record>) {
+        let offsets: Vec<_> = records.iter().map(|record| record.offset).collect();
+        for (pending, record) in group.iter().zip(records) {
+            pending.channel.keep(record);
+        }
+        for pending in &group {
+            let channel = &pending.channel;
+            if let Some(place) = self.places.get(&channel.id)
+                && channel.tip().end < place.end
+            {
+                channel.publish(place.number, place.end);
+            }
+        }
+        for (pending, offset) in group.into_iter().zip(offsets) {
+            pending.answer(Ok(offset));
+        }
+    }
+
+    /// Stops the log and answers everybody.
+    fn fail(&self, group: Vec<Pending>, error: WriteError) -> Stop {
+        let (cause, is_unknown) = match error {
+            WriteError::NotWritten(failure) => (Cause::new(failure), false),
+            WriteError::Unknown(failure) => (Cause::new(failure), true),
+        };
+        let stop = Stop::Failed(cause.clone());
+        // First, so that nobody who is told of the failure can append behind it.
+        self.shared.queue.fail(&stop);
+        for pending in group {
+            let cause = cause.clone();
+            pending.answer(Err(match is_unknown {
+                true => AppendError::OutcomeUnknown { cause },
+                false => AppendError::Unavailable { cause },
+            }));
+        }
+        stop
+    }
+}
