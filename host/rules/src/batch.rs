@@ -13,7 +13,7 @@ use crate::fault::{call_fault, start_fault};
 use crate::host::{Shared, State};
 use crate::limiter::Limiter;
 use crate::log::LogBudget;
-use crate::profile::{FUEL_TO_START, HOSTCALL_BYTES, ModuleLimits, REASON_BYTES_MAX};
+use crate::profile::{HOSTCALL_BYTES, ModuleLimits, REASON_BYTES_MAX};
 use crate::stack::GuestStack;
 use crate::text::printable;
 
@@ -22,6 +22,7 @@ pub struct ModulePolicy {
     pub(crate) pre: BatchPolicyPre<State>,
     pub(crate) shared: Rc<Shared>,
     pub(crate) limits: ModuleLimits,
+    pub(crate) fuel_to_start: u64,
     pub(crate) stack: GuestStack,
 }
 
@@ -47,14 +48,16 @@ impl ModulePolicy {
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
-        prepare(&mut store, FUEL_TO_START)?;
+        let fuel = self.fuel_to_start;
+        prepare(&mut store, fuel)?;
         let made = guarded(|| self.pre.instantiate(&mut store))?;
+        close_log(&mut store);
         let left = store.get_fuel().unwrap_or_default();
         let guest = made.map_err(|error| match store.data().limiter.denied() {
-            Some(denied) if left == FUEL_TO_START => denied.clone().into(),
-            _ => start_fault(&error, FUEL_TO_START, left < FUEL_TO_START),
+            Some(denied) if left == fuel => denied.clone().into(),
+            _ => start_fault(&error, fuel, left < fuel),
         })?;
-        finish(&mut store, FUEL_TO_START)?;
+        finish(&mut store, fuel)?;
         Ok(ModuleBatch {
             store,
             guest,
@@ -131,8 +134,7 @@ impl ModuleBatch {
         prepare(&mut self.store, fuel)?;
         let (guest, store) = (self.guest.raddle_rules_batch_guest(), &mut self.store);
         let answer = guarded(|| call(guest, store.into()));
-        let state = self.store.data_mut();
-        state.log.close(&*state.shared.log);
+        close_log(&mut self.store);
         let answer = answer?.map_err(|error| call_fault(&error, fuel))?;
         finish(&mut self.store, fuel)?;
         Ok(answer)
@@ -161,6 +163,12 @@ fn prepare(store: &mut Store<State>, fuel: u64) -> Result<(), Fault> {
     store.set_epoch_deadline(ALARM_TICKS);
     store.data_mut().log = LogBudget::new();
     Ok(())
+}
+
+/// Tells the log how much of the call's share it did not get.
+fn close_log(store: &mut Store<State>) {
+    let state = store.data_mut();
+    state.log.close(&*state.shared.log);
 }
 
 /// Whether the call ended within its fuel.

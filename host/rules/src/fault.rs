@@ -113,7 +113,10 @@ fn known_fault(error: &wasmtime::Error, fuel: u64) -> Option<Fault> {
     let trap = *error.downcast_ref::<Trap>()?;
     Some(match blame(trap) {
         Blame::Fuel => GuestFault::OutOfFuel { fuel }.into(),
-        Blame::Guest => GuestFault::Trapped { trap: trap.to_string() }.into(),
+        Blame::Guest => {
+            let text = trap.to_string();
+            GuestFault::Trapped { trap: text.trim_start_matches("wasm trap: ").to_owned() }.into()
+        }
         Blame::Local => LocalFault { cause: format!("the engine stopped a call: {trap}") }.into(),
     })
 }

@@ -15,7 +15,7 @@ use crate::check::{Checked, ModuleKind, Refusal, check};
 use crate::engine::BatchEngine;
 use crate::host::{Shared, State};
 use crate::log::LogSink;
-use crate::profile::ModuleLimits;
+use crate::profile::{FUEL_TO_START, ModuleLimits};
 use crate::settings::Settings;
 use crate::stack::GuestStack;
 
@@ -64,6 +64,19 @@ pub enum BindError {
         initial: u64,
         /// Bytes that it may have.
         limit: u64,
+    },
+    /// Its calls get more fuel than its largest function allows.
+    #[error(
+        "a call gets {fuel} fuel; with a function that may take {frame} bytes of stack at most {allowed} are \
+         allowed; ask for less, or split the function"
+    )]
+    Fuel {
+        /// Fuel of a call.
+        fuel: u64,
+        /// Stack that a call of its largest function may take.
+        frame: u64,
+        /// Most fuel that such a module may have.
+        allowed: u64,
     },
 }
 
@@ -143,7 +156,12 @@ impl BatchModule {
         if initial > limit {
             return Err(BindError::Memory { initial, limit });
         }
+        let (fuel, allowed) = (limits.fuel_per_call(), self.checked.fuel_per_call_max());
+        if fuel > allowed {
+            return Err(BindError::Fuel { fuel, frame: self.checked.frame_bytes(), allowed });
+        }
+        let fuel_to_start = FUEL_TO_START.min(allowed);
         let shared = Rc::new(Shared { bundle, settings, log });
-        Ok(ModulePolicy { pre: self.pre.clone(), shared, limits, stack })
+        Ok(ModulePolicy { pre: self.pre.clone(), shared, limits, fuel_to_start, stack })
     }
 }

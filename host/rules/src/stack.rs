@@ -14,14 +14,7 @@ pub const GUEST_BYTES: usize = 256 << 20;
 /// Bytes of stack of a guest thread. What is above [`GUEST_BYTES`] belongs to the host's own functions.
 pub const THREAD_BYTES: usize = 272 << 20;
 
-/// Proof that this thread has a stack for guests. Without it no module runs.
-///
-/// It stays on its thread:
-///
-/// ```compile_fail
-/// fn is_send<T: Send>() {}
-/// is_send::<raddle_rules::GuestStack>();
-/// ```
+/// Proof that this thread has a stack for guests. Without it no module runs. It cannot leave its thread.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestStack {
     stays_on_its_thread: PhantomData<*const ()>,
@@ -86,5 +79,32 @@ impl GuestStack {
     /// Only for the first function of a guest thread.
     const fn here() -> Self {
         Self { stays_on_its_thread: PhantomData }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names one implementation only for a type that is not `Send`; for any other this file does not compile.
+    trait OnlyIfNotSend<T> {
+        fn holds() {}
+    }
+    impl<T> OnlyIfNotSend<()> for T {}
+    impl<T: Send> OnlyIfNotSend<u8> for T {}
+
+    #[test]
+    fn the_proof_of_a_stack_stays_on_its_thread() {
+        <GuestStack as OnlyIfNotSend<_>>::holds();
+        <crate::ModulePolicy as OnlyIfNotSend<_>>::holds();
+        <crate::ModuleBatch as OnlyIfNotSend<_>>::holds();
+    }
+
+    #[test]
+    fn a_guest_thread_has_its_name_and_gives_back_what_it_found() {
+        let name = on_guest_stack("rules-test", |_| std::thread::current().name().map(str::to_owned));
+        assert_eq!(name.ok().flatten().as_deref(), Some("rules-test"));
+        let own = spawn_on_guest_stack("rules-own", |_| 7).map(std::thread::JoinHandle::join);
+        assert!(matches!(own, Ok(Ok(7))));
     }
 }

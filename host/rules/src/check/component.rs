@@ -42,8 +42,10 @@ impl Root {
             Payload::ModuleSection { .. } => {
                 at_most(Limit::CoreModules, self.modules.len().saturating_add(1))
             }
-            // `wit-component` puts the core instances' exports into instances too; those make nothing.
-            Payload::InstanceSection(section) => at_most(Limit::ComponentInstances, section.count()),
+            // Most of these only bundle exports and make nothing. What is made is counted when it is read.
+            Payload::InstanceSection(section) => {
+                add(Limit::ComponentInstances, &mut self.component_instances, section.count())
+            }
             Payload::ComponentSection { .. } => add(Limit::NestedComponents, &mut self.nested, 1_u64),
             Payload::ComponentInstanceSection(section) => {
                 add(Limit::ComponentInstances, &mut self.component_instances, section.count())
@@ -133,10 +135,10 @@ impl Root {
     }
 
     /// Judges the whole by what it imports and exports.
-    pub(super) fn finish(self) -> Result<Checked, Refusal> {
+    pub(super) fn finish(self, frame_bytes: u64) -> Result<Checked, Refusal> {
         let kind = kind(&self.exports)?;
         self.imports.iter().try_for_each(|import| is_allowed(import, kind))?;
-        Ok(Checked { kind, initial_memory_bytes: self.memory_bytes })
+        Ok(Checked { kind, initial_memory_bytes: self.memory_bytes, frame_bytes })
     }
 }
 

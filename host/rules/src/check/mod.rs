@@ -16,7 +16,7 @@ pub use refusal::{Construct, ModuleKind, NotComponent, Refusal};
 use self::code::Code;
 use self::component::Root;
 use self::core::{CoreModule, Totals};
-use crate::profile::{Limit, PROPOSALS, features};
+use crate::profile::{Limit, PROPOSALS, features, fuel_for_stack};
 use crate::text::is_harmless;
 
 /// What the static check learned of a module that passed.
@@ -24,6 +24,7 @@ use crate::text::is_harmless;
 pub struct Checked {
     kind: ModuleKind,
     initial_memory_bytes: u64,
+    frame_bytes: u64,
 }
 
 impl Checked {
@@ -37,6 +38,18 @@ impl Checked {
     #[must_use]
     pub const fn initial_memory_bytes(&self) -> u64 {
         self.initial_memory_bytes
+    }
+
+    /// The most native stack that a call within the module can take, in bytes.
+    #[must_use]
+    pub const fn frame_bytes(&self) -> u64 {
+        self.frame_bytes
+    }
+
+    /// Most fuel that a call of this module may be given: any more might end its recursion by stack and not by fuel.
+    #[must_use]
+    pub const fn fuel_per_call_max(&self) -> u64 {
+        fuel_for_stack(self.frame_bytes)
     }
 }
 
@@ -54,7 +67,7 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
     for payload in parser.parse_all(bytes) {
         walk.payload(payload?)?;
     }
-    walk.root.finish()
+    walk.root.finish(walk.code.frame_bytes())
 }
 
 /// Refuses what is no component by its first bytes, with a word on what it is.
@@ -111,7 +124,7 @@ impl Walk {
             }
             Payload::Version { encoding: Encoding::Component, .. } => {
                 self.depth = self.depth.saturating_add(1);
-                at_most(Limit::ComponentDepth, self.depth.saturating_sub(2))?;
+                at_most(Limit::ComponentDepth, self.depth.saturating_sub(1))?;
             }
             _ => {}
         }

@@ -2,17 +2,34 @@
 
 use std::fmt;
 
+use super::prices::CALL;
+use crate::stack::GUEST_BYTES;
+
 /// Bytes of a page of linear memory.
 pub const PAGE_BYTES: u64 = 65_536;
 
 /// Fuel that a call of a batch policy gets when its module does not ask for another amount.
 pub const FUEL_PER_CALL: u64 = 500_000;
 
-/// Most fuel that a module may ask for, a call. More could reach the end of the native stack before the end of the
-/// fuel: a call costs 256, and [`GUEST_BYTES`](crate::stack::GUEST_BYTES) hold 19,531 frames of 13 KiB.
+/// Most fuel that any module may ask for, a call. See [`fuel_for_stack`] for how large functions lower it.
 pub const FUEL_PER_CALL_MAX: u64 = 5_000_000;
 
-/// Fuel for making an instance: start functions of its core modules.
+/// Most fuel with which a recursion of calls that take `frame_bytes` of native stack each runs out of fuel before it
+/// runs out of stack. At most [`FUEL_PER_CALL_MAX`], which frames up to 12.6 KiB allow.
+///
+/// A part of the stack is kept for what is called once: a function that calls nothing, and the way in.
+#[must_use]
+pub const fn fuel_for_stack(frame_bytes: u64) -> u64 {
+    const FOR_RECURSION: u64 = (GUEST_BYTES - KEPT) as u64;
+    const KEPT: usize = 16 << 20;
+    let fuel = match FOR_RECURSION.checked_div(frame_bytes) {
+        Some(calls) => calls.saturating_mul(CALL),
+        None => FUEL_PER_CALL_MAX,
+    };
+    if fuel < FUEL_PER_CALL_MAX { fuel } else { FUEL_PER_CALL_MAX }
+}
+
+/// Fuel for making an instance, which start functions of its core modules use. At most what a call may be given.
 pub const FUEL_TO_START: u64 = 5_000_000;
 
 /// Linear memory of an instance when its module does not ask for another amount.
@@ -49,7 +66,7 @@ pub enum Limit {
     CoreModules,
     /// Instances of core modules.
     CoreInstances,
-    /// Component instances.
+    /// Instances that stand in the component: of components, of core modules, and bundles of exports.
     ComponentInstances,
     /// Components inside the component.
     NestedComponents,
@@ -210,7 +227,7 @@ impl fmt::Display for Limit {
             Self::CustomSections => "custom sections",
             Self::CoreModules => "core modules",
             Self::CoreInstances => "core instances",
-            Self::ComponentInstances => "component instances",
+            Self::ComponentInstances => "instances",
             Self::NestedComponents => "nested components",
             Self::ComponentDepth => "levels of nested components",
             Self::ComponentTypes => "component types",

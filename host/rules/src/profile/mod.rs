@@ -14,8 +14,10 @@ pub use features::{PROPOSALS, Proposal, features};
 pub use limits::{
     FUEL_PER_CALL, FUEL_PER_CALL_MAX, FUEL_TO_START, HOSTCALL_BYTES, LOG_BYTES_PER_CALL, LOG_LINES_PER_CALL,
     Limit, LimitsError, MEMORY_BYTES, MEMORY_BYTES_MAX, ModuleLimits, PAGE_BYTES, REASON_BYTES_MAX,
-    TABLE_ELEMENTS_MAX,
+    TABLE_ELEMENTS_MAX, fuel_for_stack,
 };
+#[cfg(test)]
+pub(crate) use prices::PRICED;
 pub use prices::{IMPORT_BASE, LIST_ELEMENT_BYTES, operator_prices};
 pub(crate) use prices::{PAGE_GROWN, import_price};
 

@@ -48,7 +48,7 @@ prices! {
        I32Store I64Store F32Store F64Store I32Store8 I32Store16 I64Store8 I64Store16 I64Store32
        F32Abs F32Neg F32Copysign F64Abs F64Neg F64Copysign;
 
-    // Several instructions each: the baseline has no bit counting, and every result that may be a NaN is made canonical.
+    // Several instructions each: the baseline does not count bits, and results that may be NaN are made canonical.
     4: BrTable I32Clz I32Ctz I32Popcnt I64Clz I64Ctz I64Popcnt
        F32Eq F32Ne F32Lt F32Gt F32Le F32Ge F64Eq F64Ne F64Lt F64Gt F64Le F64Ge
        F32Add F32Sub F32Mul F64Add F64Sub F64Mul F32DemoteF64 F64PromoteF32
@@ -72,6 +72,9 @@ prices! {
     // stack; growing, because it is a system call.
     255: Call CallIndirect MemoryGrow TableGrow;
 }
+
+/// What a call costs, the callee's entry included.
+pub(crate) const CALL: u64 = operator_prices().Call as u64 + 1;
 
 /// What a page costs that a memory is to grow by.
 pub(crate) const PAGE_GROWN: u64 = VARIABLE.memory_grow_per_page as u64;

@@ -37,11 +37,15 @@ impl Default for Guest<'_> {
 const PARAMETERS: &str = "(param $size i64) (param $has_type i32) (param $type i32) (param $creator i32) \
      (param $count i32) (param $bytes i64) (result i32)";
 
-/// Every import of the world: interface, types, functions with their type as a component and as a core module.
-const IMPORTS: &[(&str, &str, &[(&str, &str, &str)])] = &[
+/// A function's name, its type in the component and its type in the core module.
+type Import = (&'static str, &'static str, &'static str);
+
+/// Every import of the world: interface, its types, its functions.
+const IMPORTS: &[(&str, &str, &[Import])] = &[
     (
         "channel",
-        r#"(type $l (record (field "max-message-count" u32) (field "absolute-max-bytes" u32) (field "preferred-max-bytes" u32)))
+        r#"(type $l (record (field "max-message-count" u32) (field "absolute-max-bytes" u32)
+               (field "preferred-max-bytes" u32)))
            (export "batch-limits" (type $limits (eq $l)))
            (type $m (enum "normal" "maintenance")) (export "consensus-mode" (type $mode (eq $m)))"#,
         &[

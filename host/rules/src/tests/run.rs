@@ -40,15 +40,10 @@ pub fn bundle() -> Rc<Bundle> {
 }
 
 /// How a test binds its guest.
+#[derive(Default)]
 pub struct Binding {
     pub settings: Vec<(&'static str, &'static str)>,
     pub limits: ModuleLimits,
-}
-
-impl Default for Binding {
-    fn default() -> Self {
-        Self { settings: Vec::new(), limits: ModuleLimits::default() }
-    }
 }
 
 pub fn fuel(fuel: u64) -> Binding {
