@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use raddle_proto::wire::WireError;
 
-use super::DEPTH_MAX;
+use super::GROUPS_DEPTH_MAX;
 
 /// Why a config gives no [`super::PolicyTree`].
 ///
@@ -56,7 +56,7 @@ pub enum BuildError {
         error: WireError,
     },
     /// Groups inside groups.
-    #[error("more than {DEPTH_MAX} groups stand inside one another below {path}")]
+    #[error("more than {GROUPS_DEPTH_MAX} groups stand inside one another below {path}")]
     GroupDepth {
         /// The outermost group, without a slash in front.
         path: String,
@@ -89,9 +89,6 @@ pub enum CompileError {
     /// A rule that is neither a principal nor a count of rules.
     #[error("Unknown type: <nil>:<nil>")]
     UnknownRule,
-    /// Rules inside rules.
-    #[error("more than {DEPTH_MAX} rules stand inside one another")]
-    RuleDepth,
 }
 
 /// Why a policy does not hold. The text goes to clients.

@@ -39,11 +39,11 @@ pub use signers::{
 pub use text::TEXT_CHARS_MAX;
 pub use tree::{PolicyManager, PolicyTree};
 
-/// Most groups inside one another in a config, and most rules inside one another in a signature policy.
+/// Most groups inside one another in a config.
 ///
-/// Differs: Fabric has no limit of its own, and Go's decoder stops at 10,000 or nowhere. This is the limit of
-/// [`raddle_proto::wire::go_decode`], which counts more messages a level, so nothing that was decoded reaches it.
-pub const DEPTH_MAX: usize = raddle_proto::wire::MESSAGE_DEPTH_MAX;
+/// Differs: Fabric has no limit of its own, and Go's decoder stops at 10,000 messages or nowhere. This is the limit of
+/// [`raddle_proto::wire::go_decode`], which counts two messages a group, so no decoded config reaches it.
+pub const GROUPS_DEPTH_MAX: usize = raddle_proto::wire::MESSAGE_DEPTH_MAX;
 
 /// Who may read a channel.
 pub const CHANNEL_READERS: &str = "/Channel/Readers";

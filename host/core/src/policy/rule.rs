@@ -7,7 +7,7 @@ use raddle_proto::common::{self, signature_policy::Type};
 use raddle_proto::wire::go_decode;
 
 use super::evaluate::Trace;
-use super::{CompileError, DEPTH_MAX, RefusalReason, Signer};
+use super::{CompileError, RefusalReason, Signer};
 
 /// A signature policy that makes sense: every principal that its rules name is in its list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ enum Rule {
 impl SignaturePolicy {
     /// Compiles a marshalled `SignaturePolicyEnvelope`. Principals are not decoded: that is up to signers.
     ///
+    /// Differs: 50 rules may stand inside one another, which is the limit of [`go_decode`]; Fabric has none of its own.
+    ///
     /// # Errors
     ///
     /// See [`CompileError`].
@@ -38,7 +40,7 @@ impl SignaturePolicy {
             return Err(CompileError::Version(envelope.version));
         }
         let rule = envelope.rule.as_ref().ok_or(CompileError::NoRule)?;
-        let rule = compile(rule, envelope.identities.len(), DEPTH_MAX)?;
+        let rule = compile(rule, envelope.identities.len())?;
         Ok(Self { rule, principals: envelope.identities })
     }
 
@@ -49,19 +51,17 @@ impl SignaturePolicy {
     }
 }
 
-/// Compiles a rule with at most `depth` rules inside one another.
+/// Compiles a rule and those inside it. How deep they go is bounded by the decoder.
 ///
 /// Source: fabric v2.5.16 `common/cauthdsl/cauthdsl.go` `compile`.
-fn compile(rule: &common::SignaturePolicy, principals: usize, depth: usize) -> Result<Rule, CompileError> {
-    let depth = depth.checked_sub(1).ok_or(CompileError::RuleDepth)?;
+fn compile(rule: &common::SignaturePolicy, principals: usize) -> Result<Rule, CompileError> {
     match &rule.r#type {
         Some(Type::SignedBy(requested)) => match usize::try_from(*requested) {
             Ok(index) if index < principals => Ok(Rule::SignedBy(index)),
             _ => Err(CompileError::IndexOutOfRange { requested: *requested, length: principals }),
         },
         Some(Type::NOutOf(some)) => {
-            let rules: Result<_, _> =
-                some.rules.iter().map(|rule| compile(rule, principals, depth)).collect();
+            let rules: Result<_, _> = some.rules.iter().map(|rule| compile(rule, principals)).collect();
             Ok(Rule::OutOf(some.n, rules?))
         }
         None => Err(CompileError::UnknownRule),

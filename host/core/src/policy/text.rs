@@ -19,13 +19,11 @@ const COMBINED_MAX: usize = 4;
 /// `\u{1b}`, which may take the text a few characters beyond the limit.
 pub(super) fn clip<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
-    let mut chars = 0;
-    for char in parts.into_iter().flat_map(str::chars) {
-        if chars == TEXT_CHARS_MAX {
+    for (place, char) in parts.into_iter().flat_map(str::chars).enumerate() {
+        if place == TEXT_CHARS_MAX {
             text.push('…');
             break;
         }
-        chars += 1;
         if is_deceptive(char) {
             text.extend(char.escape_unicode());
         } else {

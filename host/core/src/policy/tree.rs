@@ -7,7 +7,8 @@ use raddle_proto::wire::go_decode;
 
 use super::text::clip;
 use super::{
-    BuildError, DEPTH_MAX, ImplicitRule, NoSuchPolicy, Policy, PolicyFailure, Proof, SignaturePolicy, Signers,
+    BuildError, GROUPS_DEPTH_MAX, ImplicitRule, NoSuchPolicy, Policy, PolicyFailure, Proof, SignaturePolicy,
+    Signers,
 };
 
 /// Name of the outermost group. Source: fabric v2.5.16 `common/channelconfig/bundle.go` `RootGroupKey`.
@@ -57,7 +58,7 @@ impl PolicyTree {
 }
 
 fn build<'a>(path: &mut Vec<&'a str>, config: &'a common::ConfigGroup) -> Result<Group, BuildError> {
-    if path.len() > DEPTH_MAX {
+    if path.len() > GROUPS_DEPTH_MAX {
         let path = clip(path.iter().take(1).copied());
         return Err(BuildError::GroupDepth { path });
     }

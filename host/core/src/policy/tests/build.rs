@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::{BuildError, DEPTH_MAX, PolicyTree};
+use crate::policy::{BuildError, GROUPS_DEPTH_MAX, PolicyTree};
 
 /// The config of one policy `P` in the group `/Channel/Application`.
 fn application(policy: common::ConfigPolicy) -> common::ConfigGroup {
@@ -107,8 +107,8 @@ fn of_several_broken_policies_the_first_by_path_is_named() {
 #[test]
 fn groups_and_rules_go_as_deep_as_the_limit() {
     let groups = |levels| (1..levels).fold(group([], []), |inner, _| group([], [("g", inner)]));
-    assert!(PolicyTree::build(&groups(DEPTH_MAX)).is_ok());
-    let error = PolicyTree::build(&groups(DEPTH_MAX + 1)).unwrap_err();
+    assert!(PolicyTree::build(&groups(GROUPS_DEPTH_MAX)).is_ok());
+    let error = PolicyTree::build(&groups(GROUPS_DEPTH_MAX + 1)).unwrap_err();
     assert_eq!(error.to_string(), "more than 100 groups stand inside one another below Channel");
 
     // The decoder counts two messages a rule, so its limit is the one that bytes meet.
