@@ -101,6 +101,14 @@ fn channel(import: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
             preferred_max_bytes: size.preferred_max_bytes,
         },))
     })?;
+    import.func_wrap("absolute-max-bytes", |mut store: Store<'_>, (): ()| {
+        pay(&mut store, 0)?;
+        Ok((store.data().shared.bundle.batch_size.absolute_max_bytes,))
+    })?;
+    import.func_wrap("has-expiration-check", |mut store: Store<'_>, (): ()| {
+        pay(&mut store, 0)?;
+        Ok((has_expiration_check(&store.data().shared.bundle),))
+    })?;
     import.func_wrap("consensus-state", |mut store: Store<'_>, (): ()| {
         pay(&mut store, 0)?;
         Ok((match store.data().shared.bundle.consensus.state {
@@ -112,6 +120,13 @@ fn channel(import: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         pay(&mut store, size(name.as_bytes()))?;
         Ok((store.data().shared.bundle.has_orderer_capability(&name),))
     })
+}
+
+/// Whether expired creators are refused.
+///
+/// Source: fabric v2.5.16 `common/capabilities/orderer.go` `ExpirationCheck`.
+fn has_expiration_check(bundle: &Bundle) -> bool {
+    ["V1_1", "V1_4_2", "V2_0"].iter().any(|name| bundle.has_orderer_capability(name))
 }
 
 fn settings(import: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {

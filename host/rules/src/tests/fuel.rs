@@ -107,6 +107,8 @@ const COSTS: &[(&str, u64)] = &[
     ),
     ("(drop (call $config-sequence))", 355),
     ("(drop (call $consensus-state))", 355),
+    ("(drop (call $absolute-max-bytes))", 355),
+    ("(drop (call $has-expiration-check))", 355),
     ("(call $batch-size (i32.const 0))", 356),
     ("(drop (call $has-orderer-capability (i32.const 0) (i32.const 12)))", 369),
     // 9 bytes of the channel's name, and `realloc` runs for 2.

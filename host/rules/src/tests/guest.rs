@@ -52,6 +52,8 @@ const IMPORTS: &[(&str, &str, &[Import])] = &[
             ("name", "(result string)", "(param i32)"),
             ("config-sequence", "(result u64)", "(result i64)"),
             ("batch-size", "(result $limits)", "(param i32)"),
+            ("absolute-max-bytes", "(result u32)", "(result i32)"),
+            ("has-expiration-check", "(result bool)", "(result i32)"),
             ("consensus-state", "(result $mode)", "(result i32)"),
             (
                 "has-orderer-capability",

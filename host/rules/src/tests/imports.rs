@@ -43,6 +43,9 @@ fn each_import_answers_from_config_settings_and_batch() {
                 (i32.and (i32.eq (i32.load (i32.const 4)) (i32.const 1000000))
                     (i32.eq (i32.load (i32.const 8)) (i32.const 20000))))",
         ),
+        ("absolute-max-bytes", "(i32.eq (call $absolute-max-bytes) (i32.const 1000000))"),
+        // The channel of these tests asks for V2_0.
+        ("has-expiration-check", "(call $has-expiration-check)"),
         ("consensus-state", "(i32.eqz (call $consensus-state))"),
         ("a capability", "(call $has-orderer-capability (i32.const 265) (i32.const 10))"),
         ("no capability", "(i32.eqz (call $has-orderer-capability (i32.const 265) (i32.const 9)))"),
