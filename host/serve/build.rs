@@ -1,0 +1,34 @@
+//! Compiles the service of `orderer/ab.proto`, without a system `protoc`, upon the messages of raddle-proto.
+
+use std::{env, error::Error, fs, path::Path};
+
+use prost::Message;
+
+const INCLUDE: &str = "../../proto/fabric";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={INCLUDE}");
+    let out_dir = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
+    let out_dir = Path::new(&out_dir);
+    let (server_dir, client_dir) = (out_dir.join("server"), out_dir.join("client"));
+    fs::create_dir_all(&server_dir)?;
+    fs::create_dir_all(&client_dir)?;
+
+    let descriptors = protox::compile(["orderer/ab.proto"], [INCLUDE])?;
+    fs::write(out_dir.join("descriptors.bin"), descriptors.encode_to_vec())?;
+
+    let messages = || {
+        let builder = tonic_prost_build::configure().build_transport(false);
+        let builder = builder.extern_path(".common", "::raddle_proto::common");
+        builder.extern_path(".orderer", "::raddle_proto::orderer")
+    };
+    // A server reads envelopes by Go's rules and keeps all that is in them; for a client prost's type will do.
+    messages()
+        .extern_path(".common.Envelope", "::raddle_proto::wire::Envelope")
+        .codec_path("crate::codec::EnvelopeCodec")
+        .build_client(false)
+        .out_dir(server_dir)
+        .compile_fds(descriptors.clone())?;
+    messages().build_server(false).out_dir(client_dir).compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Fabric's `AtomicBroadcast` on gRPC: what comes in over the network, and in which form it is answered.
+//!
+//! - [`channels`]: the seam. What an orderer has to offer so that it can be served: channels that admit and append
+//! - [`broadcast`]: one stream of Broadcast, from envelope to answer
+//! - [`server`]: the socket, its limits, health and reflection
+//! - [`client`]: the client's side of the same service
+//!
+//! Start reading at [`broadcast`]. The order of a stream's answers is decided in `lane`, which knows nothing of gRPC.
+
+mod answer;
+pub mod broadcast;
+pub mod channels;
+mod classify;
+mod codec;
+mod lane;
+pub mod server;
+
+/// The client's side of `AtomicBroadcast`, generated from `proto/fabric/orderer/ab.proto`.
+#[allow(missing_docs, clippy::all, rustdoc::all)]
+pub mod client {
+    include!(concat!(env!("OUT_DIR"), "/client/orderer.rs"));
+    pub use atomic_broadcast_client::AtomicBroadcastClient;
+}
+
+/// The server's side, with envelopes as [`raddle_proto::wire::Envelope`] reads them.
+#[allow(missing_docs, clippy::all, rustdoc::all)]
+mod service {
+    include!(concat!(env!("OUT_DIR"), "/server/orderer.rs"));
+}
+
+/// Marshalled `FileDescriptorSet` of `orderer/ab.proto` and of all that it imports, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,0 +1,202 @@
+//! A socket on which an orderer is served.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch, time};
+use tonic::transport::{self, server::TcpIncoming};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{
+    DESCRIPTORS,
+    broadcast::{LaneLimits, Phase, Service},
+    channels::Channels,
+    service::atomic_broadcast_server::AtomicBroadcastServer,
+};
+
+/// The name under which health reports on Broadcast and Deliver.
+pub const ATOMIC_BROADCAST: &str = "orderer.AtomicBroadcast";
+
+/// What a server allows its clients. The defaults suit an orderer for peers and applications in data centres.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// How much of one Broadcast stream may be under way at once.
+    pub lane: LaneLimits,
+    /// Longest message received; 100 MiB. What is longer ends its stream with gRPC's `ResourceExhausted`.
+    ///
+    /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxRecvMsgSize`.
+    pub receive_bytes_max: usize,
+    /// Longest message sent; 100 MiB.
+    ///
+    /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxSendMsgSize`.
+    pub send_bytes_max: usize,
+    /// Streams that one connection may have open at once; 256. What is beyond waits in the client.
+    ///
+    /// Differs: Fabric sets no limit.
+    pub connection_streams_max: u32,
+    /// What a client may send on one stream before we have read it; 1 MiB.
+    pub stream_window_bytes: u32,
+    /// What a client may send on one connection before we have read it; 4 MiB.
+    pub connection_window_bytes: u32,
+    /// How long a connection is silent before we ask whether its client is there; 2 h. `None`: never.
+    ///
+    /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.Keepalive.ServerInterval`.
+    pub keepalive_interval: Option<Duration>,
+    /// How long a client may take to say that it is there; 20 s.
+    ///
+    /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.Keepalive.ServerTimeout`.
+    pub keepalive_timeout: Duration,
+    /// The same on the level of TCP, where the kernel asks; 15 s, as Go's sockets do. `None`: never.
+    pub tcp_keepalive: Option<Duration>,
+    /// How long envelopes that were received may take to be answered when the server stops; 10 s.
+    pub drain_max: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            lane: LaneLimits::default(),
+            receive_bytes_max: 100 << 20,
+            send_bytes_max: 100 << 20,
+            connection_streams_max: 256,
+            stream_window_bytes: 1 << 20,
+            connection_window_bytes: 4 << 20,
+            keepalive_interval: Some(Duration::from_secs(2 * 60 * 60)),
+            keepalive_timeout: Duration::from_secs(20),
+            tcp_keepalive: Some(Duration::from_secs(15)),
+            drain_max: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a server does not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The descriptors of our own services are not descriptors: our bug.
+    #[error("reflection cannot be offered: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The socket failed while it was served.
+    #[error("the server failed: {0}")]
+    Transport(#[from] transport::Error),
+}
+
+/// A server whose socket is open: connections are accepted by the system, and answered once it runs.
+pub struct Server {
+    channels: Arc<dyn Channels>,
+    settings: ServerSettings,
+    listener: TcpListener,
+    health: HealthReporter,
+}
+
+/// Says what gRPC's health service answers. Clones speak for the same server.
+#[derive(Clone)]
+pub struct Health(HealthReporter);
+
+impl Health {
+    /// From now on `service` is served, or is not. The empty name means the server as a whole.
+    pub async fn set(&self, service: &str, is_serving: bool) {
+        let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        self.0.set_service_status(service, status).await;
+    }
+}
+
+impl Server {
+    /// Opens a socket. With port 0 the system chooses the port.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Bind`] if the address is taken, not ours, or not allowed to us.
+    pub async fn bind(
+        address: SocketAddr,
+        channels: Arc<dyn Channels>,
+        settings: ServerSettings,
+    ) -> Result<Self, ServerError> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|cause| ServerError::Bind { address, cause })?;
+        Ok(Self::on(listener, channels, settings).await)
+    }
+
+    /// Serves on a socket that listens already.
+    pub async fn on(listener: TcpListener, channels: Arc<dyn Channels>, settings: ServerSettings) -> Self {
+        let health = HealthReporter::new();
+        health.set_service_status(ATOMIC_BROADCAST, ServingStatus::Serving).await;
+        Self { channels, settings, listener, health }
+    }
+
+    /// The address that clients connect to.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it does not know.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// A handle on what the health service answers. Everything is served until told otherwise.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health(self.health.clone())
+    }
+
+    /// Serves until `shutdown` is ready; then accepts nothing more, answers what was received within
+    /// [`ServerSettings::drain_max`], ends all streams with gRPC's `Unavailable`, and returns.
+    ///
+    /// # Errors
+    ///
+    /// A [`ServerError`] when the socket fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let settings = self.settings;
+        let service = Service { channels: self.channels, limits: settings.lane, phase: phases };
+        let broadcast = AtomicBroadcastServer::new(service)
+            .max_decoding_message_size(settings.receive_bytes_max)
+            .max_encoding_message_size(settings.send_bytes_max);
+
+        let health = tonic_health::server::HealthService::from_health_reporter(self.health.clone());
+        let health = tonic_health::pb::health_server::HealthServer::new(health);
+
+        let incoming =
+            TcpIncoming::from(self.listener).with_nodelay(Some(true)).with_keepalive(settings.tcp_keepalive);
+        let router = transport::Server::builder()
+            .initial_stream_window_size(settings.stream_window_bytes)
+            .initial_connection_window_size(settings.connection_window_bytes)
+            .max_concurrent_streams(settings.connection_streams_max)
+            .http2_keepalive_interval(settings.keepalive_interval)
+            .http2_keepalive_timeout(Some(settings.keepalive_timeout))
+            .add_service(broadcast)
+            .add_service(health)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+
+        let mut stopping = phase.subscribe();
+        let served = router.serve_with_incoming_shutdown(incoming, async {
+            shutdown.await;
+            phase.send_replace(Phase::Draining);
+        });
+        tokio::select! {
+            served = served => served?,
+            () = async {
+                // Fails only if there is nobody left to wait for.
+                let _ = stopping.wait_for(|phase| *phase > Phase::Serving).await;
+                time::sleep(settings.drain_max).await;
+            } => {}
+        }
+        phase.send_replace(Phase::Over);
+        Ok(())
+    }
+}
+
+/// Reflection is offered under two names: tools of today ask for the first, older ones for the second.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}

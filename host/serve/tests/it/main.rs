@@ -1,0 +1,11 @@
+//! The service over real sockets, upon channels that do what a test tells them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod any_bytes;
+mod bounds;
+mod client;
+mod doubles;
+mod order;
+mod services;
+mod texts;
