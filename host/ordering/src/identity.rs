@@ -1,7 +1,8 @@
 //! How a store knows again the log that it was built from.
 //!
-//! Offsets mean something in one log only. A topic made anew, a file put back from a backup, a channel mapped to another
-//! cluster: all of them have offsets too, and reading on from them would give other blocks than everybody else has.
+//! Offsets mean something in one log only. A topic made anew, a file put back from a backup, a channel mapped to
+//! another cluster: all of them have offsets too, and reading on from them would give other blocks than everybody else
+//! has.
 
 use std::fmt;
 

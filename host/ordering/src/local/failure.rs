@@ -43,8 +43,8 @@ pub enum Failure {
         channel: ChannelId,
     },
 
-    /// redb panicked, which it does on some damaged files.
-    #[error("{doing} failed in redb without an error: the log's file may be damaged")]
+    /// A panic was caught: redb panics on some damaged files.
+    #[error("{doing} panicked, and the log's file may be damaged: look at the standard error, then restart")]
     Panicked {
         /// What the log was at.
         doing: &'static str,

@@ -79,6 +79,8 @@ pub use settings::{Clock, Settings, system_clock};
 ///
 /// Dropping it writes what is queued, answers it, ends all readers with [`ReadError::Closed`] and closes the file; this
 /// takes as long as the disk needs. Appends and readers that are still held do no harm.
+///
+/// Every channel that was ever asked for takes a little memory until then, so ask for channels that exist.
 #[derive(Debug)]
 pub struct LocalLog {
     shared: Arc<Shared>,

@@ -43,8 +43,8 @@ pub enum OpenError {
         path: PathBuf,
     },
 
-    /// Another process has it open.
-    #[error("another process has the ordered log {} open: stop it first", path.display())]
+    /// It is open already.
+    #[error("the ordered log {} is open already, in another process or here: close it first", path.display())]
     Locked {
         /// The file.
         path: PathBuf,

@@ -72,14 +72,14 @@ fn a_log_that_is_dropped_writes_and_answers_what_is_queued() {
 #[test]
 fn a_record_may_be_as_large_as_the_limit_and_no_larger() {
     let home = Home::new();
-    let settings = Settings { max_record_bytes: 20 << 20, max_in_flight_bytes: 1, ..settings() };
+    let settings = Settings { max_record_bytes: 5 << 20, max_in_flight_bytes: 1, ..settings() };
     let log = LocalLog::create(&home.path(), &settings, clock_at(1)).unwrap();
     let one = channel("one");
-    let largest = vec![7; 20 << 20];
+    let largest = vec![7; 5 << 20];
     assert_eq!(append(&log, &one, &largest).unwrap(), Offset(0));
-    let refused = append(&log, &one, vec![7; (20 << 20) + 1]).unwrap_err();
-    assert!(matches!(refused, AppendError::TooLarge { size_bytes: 20_971_521, limit_bytes: 20_971_520 }));
-    assert_eq!(refused.to_string(), "the record has 20971521 bytes, the ordered log takes at most 20971520");
+    let refused = append(&log, &one, vec![7; (5 << 20) + 1]).unwrap_err();
+    assert!(matches!(refused, AppendError::TooLarge { size_bytes: 5_242_881, limit_bytes: 5_242_880 }));
+    assert_eq!(refused.to_string(), "the record has 5242881 bytes, the ordered log takes at most 5242880");
     assert_eq!(append(&log, &one, "").unwrap(), Offset(1));
     drop(log);
     // A lower limit hides nothing.

@@ -171,11 +171,14 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.checked(Operation::Sync)?;
+        let mut state = self.0.state.lock().unwrap();
         state.is_waiting = true;
         self.0.changed.notify_all();
         let mut state = self.0.changed.wait_while(state, |state| state.permits == Some(0)).unwrap();
         state.is_waiting = false;
+        if let Some((Operation::Sync, kind)) = state.failure {
+            return Err(kind.into());
+        }
         state.syncs += 1;
         state.durable = state.live.clone();
         state.unsynced.clear();

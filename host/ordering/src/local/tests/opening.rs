@@ -89,7 +89,7 @@ fn a_missing_log_is_not_made_by_opening_it() {
 fn a_log_that_is_open_is_locked_and_one_that_is_closed_is_not() {
     let home = Home::new();
     let log = home.create();
-    let text = "another process has the ordered log LOG open: stop it first";
+    let text = "the ordered log LOG is open already, in another process or here: close it first";
     assert_eq!(sentence(&open_error(&home.path()), &home), text);
     let id = log.identity().clone();
     drop(log);
@@ -145,7 +145,8 @@ fn what_the_disk_says_at_opening_becomes_a_sentence_with_a_remedy() {
         ),
         (
             io::ErrorKind::UnexpectedEof,
-            "the ordered log LOG is damaged: the file is shorter than it says it is; keep a copy, then put back a backup",
+            "the ordered log LOG is damaged: the file is shorter than it says it is; keep a copy, \
+             then put back a backup",
         ),
         (io::ErrorKind::Other, "opening LOG failed: other error"),
     ];
