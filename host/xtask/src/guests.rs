@@ -16,6 +16,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::repository;
 use manifest::{Entry, Manifest};
 use toolchain::Toolchain;
 
@@ -62,7 +63,8 @@ pub fn native_tests() -> anyhow::Result<()> {
         &["test", "--workspace", "--locked", "--lib", "--examples"],
         &["test", "--package", "raddle-guest", "--locked", "--doc"],
     ] {
-        let status = Command::new(cargo()).args(arguments).current_dir(&dirs.guests).status();
+        println!("\n$ cd guest-filters && cargo {}", arguments.join(" "));
+        let status = Command::new(repository::cargo()).args(arguments).current_dir(&dirs.guests).status();
         let status = status.context("cargo cannot be started")?;
         ensure!(status.success(), "`cargo {}` in guest-filters failed", arguments.join(" "));
     }
@@ -81,8 +83,7 @@ struct Dirs {
 
 impl Dirs {
     fn find() -> anyhow::Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-        let root = root.context("xtask is not at host/xtask")?.to_path_buf();
+        let root = repository::root()?;
         let guests = root.join("guest-filters");
         let dist = guests.join("dist");
         Ok(Self { root, guests, dist })
@@ -91,11 +92,6 @@ impl Dirs {
     fn manifest(&self) -> PathBuf {
         self.dist.join("MANIFEST")
     }
-}
-
-/// The cargo that runs this task.
-fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 // === build ===

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 /// Whether all is well.
 fn run(task: Task) -> anyhow::Result<bool> {
     let root = repository::root()?;
-    let shell = Shell { dir: &root };
+    let shell = Shell { root: &root, dir: "" };
     match task {
         Task::Test(options) => Ok(test::run(&root, &options)),
         Task::Soak { arguments } => {

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
+use crate::repository;
+
 /// The target of all guests.
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Names a compiler to use before all others.
@@ -98,7 +100,7 @@ impl Toolchain {
 
     /// Builds the workspace, and lists the core modules.
     pub fn build(&self, guests: &Path) -> anyhow::Result<Vec<Artifact>> {
-        let mut command = Command::new(super::cargo());
+        let mut command = Command::new(repository::cargo());
         command
             .args(["build", "--release", "--workspace", "--lib", "--examples", "--locked"])
             .args(["--target", TARGET, "--message-format=json-render-diagnostics", "--target-dir"])

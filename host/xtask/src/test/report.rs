@@ -22,7 +22,8 @@ pub fn table(done: &[Done]) -> String {
             }
             Outcome::Failed { tally, why } => {
                 sum += tally.of_step(false);
-                ("FAILED", format!("  {why}"))
+                // The whole of it stands where it happened.
+                ("FAILED", format!("  {}", why.lines().next().unwrap_or_default()))
             }
             Outcome::Skipped { needs } => {
                 sum.skipped += 1;

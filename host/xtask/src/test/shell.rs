@@ -12,8 +12,10 @@ use crate::repository;
 
 /// Runs commands in one folder.
 pub struct Shell<'a> {
-    /// Where commands run.
-    pub dir: &'a Path,
+    /// The repository.
+    pub root: &'a Path,
+    /// Where in it commands run; empty at the top.
+    pub dir: &'a str,
 }
 
 impl Shell<'_> {
@@ -25,7 +27,7 @@ impl Shell<'_> {
     /// Any command.
     pub fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.dir).stdin(Stdio::null());
+        command.args(arguments).current_dir(self.root.join(self.dir)).stdin(Stdio::null());
         command
     }
 
@@ -35,7 +37,7 @@ impl Shell<'_> {
     ///
     /// The command cannot be started, or the terminal cannot be written.
     pub fn run(&self, command: &mut Command) -> anyhow::Result<(ExitStatus, Tally)> {
-        println!("\n$ {}", display(command));
+        println!("\n$ {}", self.display(command));
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
@@ -53,11 +55,25 @@ impl Shell<'_> {
     ///
     /// The command cannot be started, or fails.
     pub fn output(&self, command: &mut Command) -> anyhow::Result<Vec<u8>> {
-        println!("\n$ {}", display(command));
+        println!("\n$ {}", self.display(command));
         let output = command.stderr(Stdio::inherit()).output();
         let output = output.with_context(|| format!("{} cannot be started", name(command)))?;
         anyhow::ensure!(output.status.success(), "{}", output.status);
         Ok(output.stdout)
+    }
+
+    /// The command as it could be typed at the top: folder, variables, program, arguments.
+    fn display(&self, command: &Command) -> String {
+        let variables = command.get_envs().filter_map(|(key, value)| Some((key, value?)));
+        let mut words: Vec<_> = variables
+            .map(|(key, value)| format!("{}={}", key.display(), quoted(&value.to_string_lossy())))
+            .collect();
+        if !self.dir.is_empty() {
+            words.splice(0..0, ["cd".to_owned(), self.dir.to_owned(), "&&".to_owned()]);
+        }
+        words.push(name(command));
+        words.extend(command.get_args().map(|argument| quoted(&argument.to_string_lossy())));
+        words.join(" ")
     }
 }
 
@@ -71,17 +87,6 @@ fn pass_on(mut from: impl BufRead, mut to: impl Write, tally: &mut Tally) -> any
         line.clear();
     }
     Ok(())
-}
-
-/// The command as it could be typed: variables, program, arguments.
-fn display(command: &Command) -> String {
-    let variables = command.get_envs().filter_map(|(key, value)| Some((key, value?)));
-    let mut words: Vec<_> = variables
-        .map(|(key, value)| format!("{}={}", key.display(), quoted(&value.to_string_lossy())))
-        .collect();
-    words.push(name(command));
-    words.extend(command.get_args().map(|argument| quoted(&argument.to_string_lossy())));
-    words.join(" ")
 }
 
 fn name(command: &Command) -> String {
@@ -111,15 +116,17 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_as_it_could_be_typed() {
-        let shell = Shell { dir: Path::new("/") };
+        let shell = Shell { root: Path::new("/"), dir: "" };
         let mut command = shell.command("/usr/bin/cargo", &["doc", "--no-deps"]);
         command.env("RUSTDOCFLAGS", "-D warnings").env_remove("X");
-        assert_eq!(display(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+        assert_eq!(shell.display(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+        let below = Shell { root: Path::new("/"), dir: "usr" };
+        assert_eq!(below.display(&below.command("go", &["vet"])), "cd usr && go vet");
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let shell = Shell { dir: Path::new("/") };
+        let shell = Shell { root: Path::new("/"), dir: "" };
         let error = shell.run(&mut shell.command("no-such-program", &[])).unwrap_err();
         assert_eq!(error.to_string(), "no-such-program cannot be started");
     }

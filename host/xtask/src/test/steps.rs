@@ -69,7 +69,7 @@ const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
         tier: Tier::Core,
         name,
         needs: &[C_COMPILER],
-        work: Work::Cargo { dir: ".", arguments, variables: &[] },
+        work: Work::Cargo { dir: "", arguments, variables: &[] },
     }
 }
 
@@ -97,7 +97,7 @@ pub static STEPS: &[Step] = &[
         name: "documentation",
         needs: &[C_COMPILER],
         work: Work::Cargo {
-            dir: ".",
+            dir: "",
             arguments: &["doc", "--release", "--locked", "--no-deps", "--workspace"],
             variables: &[("RUSTDOCFLAGS", "-D warnings")],
         },
@@ -168,13 +168,12 @@ impl Work {
                 })
             }
             Self::Cargo { dir, arguments, variables } => {
-                let dir = root.join(dir);
-                let shell = Shell { dir: &dir };
+                let shell = Shell { root, dir };
                 let mut command = shell.cargo(arguments);
                 judge(&shell, command.envs(variables.iter().copied()))
             }
             Self::Xtask(arguments) => {
-                let shell = Shell { dir: root };
+                let shell = Shell { root, dir: "" };
                 judge(&shell, &mut shell.command(std::env::current_exe()?, arguments))
             }
             Self::Components => {
@@ -185,19 +184,18 @@ impl Work {
                 })
             }
             Self::Command { dir, command } => {
-                let dir = root.join(dir);
-                let shell = Shell { dir: &dir };
+                let shell = Shell { root, dir };
                 judge(&shell, &mut typed(&shell, command)?)
             }
             Self::Golden { dir, command, file } => {
-                let printed = output(&root.join(dir), command)?;
+                let printed = output(&Shell { root, dir }, command)?;
                 let golden = fs::read(root.join(file)).with_context(|| (*file).to_owned())?;
                 compare(file, &golden, &printed)?;
                 println!("{} lines, as in {file}", golden.split(|byte| *byte == b'\n').count() - 1);
                 Ok(Outcome::Passed(Tally::default()))
             }
             Self::Silent { dir, command } => {
-                let printed = output(&root.join(dir), command)?;
+                let printed = output(&Shell { root, dir }, command)?;
                 ensure!(printed.is_empty(), "{}", String::from_utf8_lossy(&printed).trim_end());
                 Ok(Outcome::Passed(Tally::default()))
             }
@@ -219,9 +217,8 @@ fn typed(shell: &Shell, command: &[&str]) -> anyhow::Result<Command> {
     Ok(shell.command(program, arguments))
 }
 
-fn output(dir: &Path, command: &[&str]) -> anyhow::Result<Vec<u8>> {
-    let shell = Shell { dir };
-    shell.output(&mut typed(&shell, command)?)
+fn output(shell: &Shell, command: &[&str]) -> anyhow::Result<Vec<u8>> {
+    shell.output(&mut typed(shell, command)?)
 }
 
 /// Says where two texts part.

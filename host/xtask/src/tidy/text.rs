@@ -70,7 +70,8 @@ fn upward_paths(line: &str) -> impl Iterator<Item = (&str, &str)> {
     line.split(move |letter| !is_path(letter)).filter_map(|word| {
         let below = word.strip_prefix("../")?;
         let first = below.split('/').find(|part| *part != "..")?;
-        (!first.is_empty()).then_some((word, first))
+        // `../Writers` is a path too, but of policies in a channel's config.
+        first.starts_with(|letter: char| !letter.is_uppercase()).then_some((word, first))
     })
 }
 
@@ -125,7 +126,7 @@ mod tests {
     fn a_path_upward_must_lead_to_something_here() {
         let up = "..";
         let text = format!(
-            "see {up}/golden/x.json, {up}/{up}/host/one.rs, `{up}/beside/x` and {up}/{up}/{up}/far\n"
+            "see {up}/golden/x.json, {up}/{up}/host/one.rs, {up}/Writers, `{up}/beside/x` and {up}/{up}/{up}/far\n"
         );
         let house =
             House::of(&[("tests/a/readme.md", &text), ("tests/golden/x.json", ""), ("host/one.rs", "")]);
