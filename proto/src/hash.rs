@@ -58,7 +58,7 @@ fn integer(number: u64) -> Vec<u8> {
 /// Appends one DER element. Lengths from 128 on take the long form, with as few bytes as they need.
 fn push_der(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
     out.push(tag);
-    let length = content.len().to_be_bytes();
+    let length = (content.len() as u64).to_be_bytes();
     match content.len() {
         short @ 0..0x80 => out.push(short as u8),
         _ => {
