@@ -1,0 +1,186 @@
+//! Certificate revocation lists.
+
+use crate::asn1::{Asn1Error, Fields, Wanted, check_integer};
+use crate::pem;
+use crate::signature::{EcdsaSignature, EcdsaSignatureError};
+use crate::x509::{
+    Certificate, Reader, Serial, SignatureAlgorithm, SignatureError, Signed, check_signature, encode,
+    extension, tag,
+};
+
+/// A list of revoked serial numbers. Dates, reasons, the issuer's name and entry extensions mean nothing to an MSP.
+#[derive(Clone, Debug)]
+pub(crate) struct RevocationList {
+    /// The key that signed, by its identifier; absent without the extension.
+    authority_key_id: Option<Result<Vec<u8>, Asn1Error>>,
+    serials: Vec<Serial>,
+    raw_tbs: Vec<u8>,
+    algorithm: SignatureAlgorithm,
+    signature: Vec<u8>,
+}
+
+/// Why bytes are no revocation list.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevocationListError {
+    /// Not the structure of one.
+    #[error("could not parse RevocationList: {0}")]
+    Encoding(#[from] Asn1Error),
+    /// Bytes behind it.
+    #[error("could not parse RevocationList: x509: trailing data after CRL")]
+    TrailingData,
+    /// Its ECDSA signature cannot be read.
+    #[error(transparent)]
+    Signature(#[from] EcdsaSignatureError),
+}
+
+/// Why a list cannot be asked: one such list refuses every identity that comes to it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityKeyIdError {
+    /// The list does not name its signer's key.
+    #[error("authorityKeyIdentifier not found in certificate")]
+    Missing,
+    /// It does, unreadably.
+    #[error("failed to unmarshal AKI: {0}")]
+    Malformed(Asn1Error),
+}
+
+const PEM_PREFIX: &[u8] = b"-----BEGIN X509 CRL";
+const PEM_LABEL: &[u8] = b"X509 CRL";
+
+impl RevocationList {
+    /// Reads a list, PEM or DER. Its signature is decoded and, if it is ECDSA's, brought into DER's form; nothing is
+    /// verified.
+    ///
+    /// Source: fabric v2.5.16 `msp/mspimplsetup.go` `setupCRLs`; Go 1.26 `crypto/x509/x509.go` `ParseCRL`.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, RevocationListError> {
+        let block = if bytes.starts_with(PEM_PREFIX) { pem::first_block(bytes) } else { None };
+        let block = block.filter(|block| block.label == PEM_LABEL);
+        let der = block.as_ref().map_or(bytes, |block| &block.bytes);
+        let mut outer = Fields::new(der);
+        let mut list = Fields::new(outer.content(Wanted::sequence("CertificateList"))?);
+        let (raw_tbs, tbs) = list.element(Wanted::sequence("TBSCertificateList"))?;
+        let (authority_key_id, serials) = read_tbs(Fields::new(tbs))?;
+        let (algorithm, is_ecdsa) = read_algorithm(list.content(Wanted::sequence("AlgorithmIdentifier"))?)?;
+        let signature = list.content(Wanted::BIT_STRING)?;
+        let signature =
+            Reader::new(&encode(tag::BIT_STRING, signature)).bit_string().map(|bits| bits.right_aligned());
+        let mut signature = signature.ok_or(Asn1Error::Syntax("invalid padding bits in BIT STRING"))?;
+        if !outer.is_empty() {
+            return Err(RevocationListError::TrailingData);
+        }
+        if is_ecdsa {
+            signature = EcdsaSignature::read(&signature)?.to_der();
+        }
+        Ok(Self { authority_key_id, serials, raw_tbs: raw_tbs.to_vec(), algorithm, signature })
+    }
+
+    /// The identifier of the key that signed.
+    pub(crate) fn authority_key_id(&self) -> Result<&[u8], AuthorityKeyIdError> {
+        match &self.authority_key_id {
+            None => Err(AuthorityKeyIdError::Missing),
+            Some(Err(error)) => Err(AuthorityKeyIdError::Malformed(error.clone())),
+            Some(Ok(id)) => Ok(id),
+        }
+    }
+
+    /// Whether the list names the serial number.
+    pub(crate) fn contains(&self, serial: &Serial) -> bool {
+        self.serials.contains(serial)
+    }
+
+    /// Checks that the certificate's key signed. SHA-1 will do, and so will a key that may not sign lists.
+    pub(crate) fn check_signature_from(&self, signer: &Certificate) -> Result<(), SignatureError> {
+        check_signature(self.algorithm, Signed::RevocationList, &self.raw_tbs, &self.signature, signer.key())
+    }
+}
+
+type KeyId = Option<Result<Vec<u8>, Asn1Error>>;
+
+/// The signer's key and the serial numbers, from the content of a TBSCertList.
+fn read_tbs(mut tbs: Fields<'_>) -> Result<(KeyId, Vec<Serial>), Asn1Error> {
+    let is_next = |tbs: &Fields<'_>, number| {
+        Ok::<_, Asn1Error>(tbs.peek()?.is_some_and(|h| h.class == 0 && h.tag == number))
+    };
+    if is_next(&tbs, 2)? {
+        check_integer(tbs.content(Wanted::INTEGER)?)?;
+    }
+    read_algorithm(tbs.content(Wanted::sequence("AlgorithmIdentifier"))?)?;
+    tbs.content(Wanted::sequence("RDNSequence"))?;
+    read_time(&mut tbs)?;
+    if is_next(&tbs, 23)? || is_next(&tbs, 24)? {
+        read_time(&mut tbs)?;
+    }
+    let mut serials = Vec::new();
+    if is_next(&tbs, 16)? {
+        let mut entries = Fields::new(tbs.content(Wanted::sequence(""))?);
+        while !entries.is_empty() {
+            let mut entry = Fields::new(entries.content(Wanted::sequence("RevokedCertificate"))?);
+            let serial = entry.content(Wanted::INTEGER)?;
+            check_integer(serial)?;
+            read_time(&mut entry)?;
+            // A certificate's serial number is never negative, so a negative one revokes nothing.
+            if serial.first().is_some_and(|first| first & 0x80 == 0) {
+                serials.push(Serial::new(serial));
+            }
+        }
+    }
+    let mut authority_key_id = None;
+    if tbs.peek()?.is_some_and(|header| header.class == 2 && header.tag == 0 && header.is_compound) {
+        let (_, explicit) = tbs.any()?;
+        let mut extensions = Fields::new(Fields::new(explicit).content(Wanted::sequence(""))?);
+        while !extensions.is_empty() {
+            let (oid, value) = read_extension(extensions.content(Wanted::sequence("Extension"))?)?;
+            if oid == extension::AUTHORITY_KEY_ID && authority_key_id.is_none() {
+                authority_key_id = Some(read_key_id(value).map(<[u8]>::to_vec));
+            }
+        }
+    }
+    Ok((authority_key_id, serials))
+}
+
+/// An algorithm, and whether it is one of ECDSA's.
+fn read_algorithm(content: &[u8]) -> Result<(SignatureAlgorithm, bool), Asn1Error> {
+    let mut fields = Fields::new(content);
+    let oid = fields.content(Wanted::OID)?;
+    let parameters = fields.rest();
+    if !fields.is_empty() {
+        fields.any()?;
+    }
+    let parameters = parameters.get(..parameters.len() - fields.rest().len()).unwrap_or_default();
+    let algorithm = SignatureAlgorithm::new(oid, parameters);
+    Ok((algorithm, algorithm.is_ecdsa()))
+}
+
+fn read_time(fields: &mut Fields<'_>) -> Result<(), Asn1Error> {
+    let (header, _) = fields.any()?;
+    if header.class == 0 && matches!(header.tag, 23 | 24) && !header.is_compound {
+        Ok(())
+    } else {
+        Err(Asn1Error::Structure("a time is wanted"))
+    }
+}
+
+/// An extension's object identifier and value.
+fn read_extension(content: &[u8]) -> Result<(&[u8], &[u8]), Asn1Error> {
+    let mut fields = Fields::new(content);
+    let oid = fields.content(Wanted::OID)?;
+    if fields.peek()?.is_some_and(|header| header.class == 0 && header.tag == 1) {
+        fields.any()?;
+    }
+    Ok((oid, fields.content(Wanted::OCTET_STRING)?))
+}
+
+/// The key identifier of an AuthorityKeyIdentifier; empty if it only names an issuer.
+///
+/// Source: fabric v2.5.16 `msp/mspimplvalidate.go` `getAuthorityKeyIdentifierFromCrl`.
+fn read_key_id(value: &[u8]) -> Result<&[u8], Asn1Error> {
+    let mut fields = Fields::new(Fields::new(value).content(Wanted::sequence("authorityKeyIdentifier"))?);
+    match fields.peek()? {
+        Some(header) if header.class == 2 && header.tag == 0 && !header.is_compound => {
+            fields.any().map(|(_, id)| id)
+        }
+        _ => Ok(&[]),
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests over recorded and generated data.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod recorded;

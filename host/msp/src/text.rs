@@ -1,0 +1,56 @@
+//! Values as Go's `%q` and `%v` print them.
+
+use std::fmt::Write as _;
+
+/// As Go's `%q` quotes a text that is UTF-8.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{b}' => quoted.push_str("\\v"),
+            letter if letter.is_ascii_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(letter));
+            }
+            letter if letter.is_control() => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
+            }
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// As [`quoted`], of bytes that may not be UTF-8: those that are not stand as `\x` and two digits.
+pub(crate) fn quoted_bytes(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        let valid = quoted(chunk.valid());
+        text.push_str(valid.get(1..valid.len() - 1).unwrap_or_default());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// As Go's `%v` prints bytes within brackets: decimal numbers.
+pub(crate) fn decimal_list(bytes: &[u8]) -> String {
+    let mut list = String::from("[");
+    for (index, byte) in bytes.iter().enumerate() {
+        let separator = if index == 0 { "" } else { " " };
+        let _ = write!(list, "{separator}{byte}");
+    }
+    list.push(']');
+    list
+}
