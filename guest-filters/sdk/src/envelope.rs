@@ -54,8 +54,8 @@ impl Envelope {
         self.0.satisfies_writers(scope)
     }
 
-    /// The host's sentence about the last policy that was not satisfied, such as `could not find policy /Channel/X`; none
-    /// if there was none. A refusal made from a [`PolicyFailure`] says it without this.
+    /// The host's sentence about the last policy that was not satisfied, such as `could not find policy /Channel/X`;
+    /// none if all were. A refusal made from a [`PolicyFailure`] says it without this.
     #[must_use]
     pub fn policy_text(&self) -> Option<String> {
         self.0.policy_text()

@@ -27,7 +27,7 @@ pub const NONE_FOUND: &str = "no Rust toolchain here can build for wasm32-unknow
 
 /// How the compiler is called, as far as it decides the bytes. Part of the sources' hash.
 pub const RECIPE: &[&str] = &[
-    // The one place that sets a guest's stack. It lies below the data: overflowing it traps.
+    // A guest's stack; a filter's build script makes it smaller. It lies below the data: overflowing it traps.
     "-Clink-arg=-zstack-size=65536",
     // A panic is a trap, without the machinery that would put its message together.
     "-Zunstable-options",
