@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use redb::{Builder, Database, StorageBackend};
 
@@ -81,7 +82,10 @@ impl Disk {
     /// Waits until a sync waits.
     pub(super) fn wait_for_sync(&self) {
         let state = self.0.state.lock().unwrap();
-        drop(self.0.changed.wait_while(state, |state| !state.is_waiting).unwrap());
+        // A log that does not sync fails the test, instead of holding it for ever.
+        let long = Duration::from_secs(60);
+        let (_, waited) = self.0.changed.wait_timeout_while(state, long, |state| !state.is_waiting).unwrap();
+        assert!(!waited.timed_out(), "no sync in {long:?}");
     }
 
     /// Lets the sync pass that waits, and waits for the end of the sync.
