@@ -1,6 +1,7 @@
 //! Every channel's batch policy, as long as its config names no other: the shipped module with the standard rule.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, LocalFault};
 use raddle_core::bundle::Bundle;
@@ -27,10 +28,16 @@ impl ShippedPolicy {
 }
 
 impl BatchPolicies for ShippedPolicy {
-    fn batch_policy(&self, bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         let policy = self
             .module
-            .bind(self.stack, Rc::clone(bundle), Settings::default(), ModuleLimits::default(), Rc::new(NoLog))
+            .bind(
+                self.stack,
+                Arc::clone(bundle),
+                Settings::default(),
+                ModuleLimits::default(),
+                Rc::new(NoLog),
+            )
             .map_err(|error| LocalFault { cause: error.to_string() })?;
         Ok(Rc::new(policy))
     }

@@ -67,16 +67,16 @@ pub fn all(measure: &mut (dyn FnMut(Line<'_>) + Send)) {
 struct Native;
 
 impl BatchPolicies for Native {
-    fn batch_policy(&self, bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(Standard::new(bundle.batch_size)))
     }
 }
 
-fn bundle(max_message_count: u32) -> Rc<Bundle> {
+fn bundle(max_message_count: u32) -> Arc<Bundle> {
     let (_, bundle) = read_genesis(Bytes::from_static(GENESIS)).unwrap();
     let batch_size =
         BatchSize { max_message_count, preferred_max_bytes: 2 << 20, absolute_max_bytes: 10 << 20 };
-    Rc::new(Bundle { batch_size, ..bundle })
+    Arc::new(Bundle { batch_size, ..bundle })
 }
 
 /// A module that spends all the fuel of its first call.

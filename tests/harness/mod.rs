@@ -60,11 +60,11 @@ impl Recorded {
         std::iter::from_fn(|| records.next_record().unwrap()).map(|record| record.value).collect()
     }
 
-    pub fn start(&self) -> (ChainState, Rc<Bundle>) {
+    pub fn start(&self) -> (ChainState, Arc<Bundle>) {
         let (block, bundle) = read_genesis(self.genesis.clone()).unwrap();
         let header = block.header.unwrap();
         let genesis_hash = hash::block_header_hash(header.number, &header.previous_hash, &header.data_hash);
-        (ChainState::genesis(BlockHash(genesis_hash)), Rc::new(bundle))
+        (ChainState::genesis(BlockHash(genesis_hash)), Arc::new(bundle))
     }
 }
 
@@ -113,10 +113,10 @@ impl ModulePolicies {
 }
 
 impl BatchPolicies for ModulePolicies {
-    fn batch_policy(&self, bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         let (settings, limits) = (self.settings.clone(), self.limits);
         let policy =
-            self.module.bind(self.stack, Rc::clone(bundle), settings, limits, Rc::new(NoLog)).unwrap();
+            self.module.bind(self.stack, Arc::clone(bundle), settings, limits, Rc::new(NoLog)).unwrap();
         Ok(Rc::new(policy))
     }
 }
@@ -173,7 +173,7 @@ pub fn run_with_stops(recorded: &Recorded, records: &[Bytes], policies: &Rc<dyn 
     let mut ran = Ran::default();
     for last in 0..records.len() {
         'restart: loop {
-            let mut chain = Chain::new(state, Rc::clone(&bundle), Rc::clone(policies)).unwrap();
+            let mut chain = Chain::new(state, Arc::clone(&bundle), Rc::clone(policies)).unwrap();
             let from = usize::try_from(state.offsets.last_persisted.0 + 1).unwrap_or(0);
             for (offset, value) in records.iter().enumerate().take(last + 1).skip(from) {
                 let mut first: Option<Box<CutBlock>> = None;

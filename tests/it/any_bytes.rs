@@ -1,6 +1,7 @@
 //! Any bytes as block, config, record or module get an answer, and never a panic.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -92,7 +93,7 @@ fn as_a_genesis_block() {
 struct Native;
 
 impl BatchPolicies for Native {
-    fn batch_policy(&self, bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(Standard::new(bundle.batch_size)))
     }
 }

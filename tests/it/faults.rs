@@ -1,6 +1,7 @@
 //! A batch policy that breaks: the same blocks on every replay, and the rest of the batch cut by the standard rule.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use raddle_core::batch_policy::{
@@ -53,7 +54,7 @@ impl BatchPolicy for Model {
 }
 
 impl BatchPolicies for Model {
-    fn batch_policy(&self, _: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, _: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(*self))
     }
 }

@@ -1,6 +1,6 @@
 //! The shipped guest and the native standard rule agree.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use raddle_core::batch_policy::{Batch, BatchPolicies as _, EnvelopeInfo, Pending};
@@ -72,7 +72,7 @@ fn the_shipped_guest_answers_as_the_native_rule_does() {
         let config =
             ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
         proptest!(config, |(batch_size in limits(), sizes in sizes())| {
-            let bundle = Rc::new(Bundle { batch_size, ..bundle.clone() });
+            let bundle = Arc::new(Bundle { batch_size, ..bundle.clone() });
             let guest = policies.batch_policy(&bundle).unwrap();
             prop_assert_eq!(answers(&*guest, &sizes), answers(&Standard::new(batch_size), &sizes));
         });

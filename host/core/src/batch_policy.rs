@@ -4,6 +4,7 @@
 //! natively with the rule that Fabric's block cutter follows.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::ids::CreatorNumber;
@@ -64,7 +65,7 @@ pub trait BatchPolicies {
     /// # Errors
     ///
     /// A local reason why this orderer cannot run it. The chain halts until it clears.
-    fn batch_policy(&self, bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault>;
+    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault>;
 }
 
 /// Why a batch policy gave no answer.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use raddle_core::batch_policy::EnvelopeInfo;
@@ -23,7 +24,7 @@ use crate::settings::Settings;
 
 /// What every instance of a bound module shares.
 pub(crate) struct Shared {
-    pub(crate) bundle: Rc<Bundle>,
+    pub(crate) bundle: Arc<Bundle>,
     pub(crate) settings: Settings,
     pub(crate) log: Rc<dyn LogSink>,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use raddle_core::batch_policy::LocalFault;
 use raddle_core::bundle::Bundle;
@@ -147,7 +148,7 @@ impl BatchModule {
     pub fn bind(
         &self,
         stack: GuestStack,
-        bundle: Rc<Bundle>,
+        bundle: Arc<Bundle>,
         settings: Settings,
         limits: ModuleLimits,
         log: Rc<dyn LogSink>,

@@ -187,7 +187,7 @@ fn missing(expected: Offset, found: Offset) -> String {
 pub struct Replay<'a> {
     topic: &'a Topic,
     genesis: common::Block,
-    bundle: Rc<Bundle>,
+    bundle: Arc<Bundle>,
     chain: Chain,
     signer: Option<&'a Signer>,
     channels: Channels,
@@ -220,10 +220,10 @@ impl<'a> Replay<'a> {
         signer: Option<&'a Signer>,
     ) -> Result<Self, ReplayError> {
         let (genesis, bundle) = read_genesis(genesis)?;
-        let bundle = Rc::new(bundle);
+        let bundle = Arc::new(bundle);
         let header = genesis.header.clone().unwrap_or_default();
         let genesis_hash = hash::block_header_hash(header.number, &header.previous_hash, &header.data_hash);
-        let chain = Chain::new(ChainState::genesis(BlockHash(genesis_hash)), Rc::clone(&bundle), policies)
+        let chain = Chain::new(ChainState::genesis(BlockHash(genesis_hash)), Arc::clone(&bundle), policies)
             .map_err(|error| ReplayError::Chain { name: topic.name(), line: 0, error })?;
         Ok(Self {
             topic,

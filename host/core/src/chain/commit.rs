@@ -1,6 +1,6 @@
 //! From an envelope that is good at its place to blocks.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use raddle_proto::common;
 use raddle_proto::wire::{self, Envelope, go_decode};
@@ -15,7 +15,7 @@ use crate::ids::{ChannelId, Offset};
 /// A config record that validates at its place.
 enum ConfigChange {
     /// The channel's next config.
-    Config(Rc<Bundle>),
+    Config(Arc<Bundle>),
     /// A new channel, in the system channel: the config stays as it is.
     ChannelCreation,
 }
@@ -132,14 +132,14 @@ impl Chain {
         if current.0.checked_add(1) != Some(bundle.sequence.0) {
             return Err(ConfigRecordError::Sequence { current, found: bundle.sequence });
         }
-        Ok(ConfigChange::Config(Rc::new(bundle)))
+        Ok(ConfigChange::Config(Arc::new(bundle)))
     }
 
     fn write_config(
         &mut self,
         batch: CutBatch,
         offset: Offset,
-        bundle: Rc<Bundle>,
+        bundle: Arc<Bundle>,
         actions: &mut Vec<Action>,
     ) -> Result<(), ChainError> {
         let number = self.next_block();
@@ -151,7 +151,7 @@ impl Chain {
             // The log that the offsets belong to is left behind.
             cut.block.consenter_metadata = bytes::Bytes::new();
         }
-        cut.bundle = Some(Rc::clone(&bundle));
+        cut.bundle = Some(Arc::clone(&bundle));
         self.bundle = bundle;
         self.cutter = cutter;
         self.finish(cut, actions);

@@ -1,6 +1,6 @@
 //! What can happen to a channel, and what must then be done.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -117,7 +117,7 @@ pub struct CutBlock {
     /// Bytes of payload and signature in it.
     pub size_bytes: u64,
     /// The channel's config from this block on, if it is a config block.
-    pub bundle: Option<Rc<Bundle>>,
+    pub bundle: Option<Arc<Bundle>>,
 }
 
 /// Something that people may want to know.

@@ -16,6 +16,7 @@ mod state;
 mod tests;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use raddle_proto::wire::KafkaMessage;
@@ -36,7 +37,7 @@ pub struct Chain {
     state: ChainState,
     /// The channel as it was when the last block was cut, advanced by the records taken since.
     now: Progress,
-    bundle: Rc<Bundle>,
+    bundle: Arc<Bundle>,
     policies: Rc<dyn BatchPolicies>,
     cutter: Cutter,
     is_timer_running: bool,
@@ -62,7 +63,7 @@ impl Chain {
     /// The batch policy that the config names cannot run here.
     pub fn new(
         state: ChainState,
-        bundle: Rc<Bundle>,
+        bundle: Arc<Bundle>,
         policies: Rc<dyn BatchPolicies>,
     ) -> Result<Self, ChainError> {
         let cutter = make_cutter(&bundle, &*policies)?;
@@ -106,7 +107,7 @@ impl Chain {
 
     /// The channel's config.
     #[must_use]
-    pub const fn bundle(&self) -> &Rc<Bundle> {
+    pub const fn bundle(&self) -> &Arc<Bundle> {
         &self.bundle
     }
 
@@ -204,7 +205,7 @@ impl Chain {
     }
 }
 
-fn make_cutter(bundle: &Rc<Bundle>, policies: &dyn BatchPolicies) -> Result<Cutter, ChainError> {
+fn make_cutter(bundle: &Arc<Bundle>, policies: &dyn BatchPolicies) -> Result<Cutter, ChainError> {
     if bundle.has_raddle_1_0() && bundle.has_batch_policy_module {
         return Err(ChainError::BatchPolicyModule);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ pub fn load(bytes: &[u8]) -> BatchModule {
     engine().load("test", bytes).unwrap()
 }
 
-pub fn bundle() -> Rc<Bundle> {
-    Rc::new(Bundle {
+pub fn bundle() -> Arc<Bundle> {
+    Arc::new(Bundle {
         channel: ChannelId("mychannel".to_owned()),
         sequence: ConfigSequence(7),
         batch_size: BatchSize {

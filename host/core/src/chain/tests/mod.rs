@@ -7,6 +7,7 @@ mod records;
 mod restarts;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,8 +91,8 @@ impl Setup {
         common::Config { sequence, channel_group: Some(root) }
     }
 
-    pub fn bundle(&self, sequence: u64) -> Rc<Bundle> {
-        Rc::new(read_bundle(ChannelId(CHANNEL.into()), Some(&self.config(sequence))).unwrap())
+    pub fn bundle(&self, sequence: u64) -> Arc<Bundle> {
+        Arc::new(read_bundle(ChannelId(CHANNEL.into()), Some(&self.config(sequence))).unwrap())
     }
 
     pub fn chain(&self) -> Chain {
@@ -106,7 +107,7 @@ impl Setup {
 pub(super) struct StandardPolicies;
 
 impl BatchPolicies for StandardPolicies {
-    fn batch_policy(&self, bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(Standard::new(bundle.batch_size)))
     }
 }
@@ -115,7 +116,7 @@ impl BatchPolicies for StandardPolicies {
 pub(super) struct Policies<F>(pub F);
 
 impl<F: Fn() -> Result<Box<dyn Batch>, Fault> + Clone + 'static> BatchPolicies for Policies<F> {
-    fn batch_policy(&self, _bundle: &Rc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, _bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(Policies(self.0.clone())))
     }
 }

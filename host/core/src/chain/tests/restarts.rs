@@ -77,7 +77,7 @@ fn blocks_without_stop(mut chain: Chain, records: &[Bytes]) -> Vec<Seen> {
 
 /// Stops after every record, and after every block even where its record makes another.
 fn blocks_with_stops(
-    start: &dyn Fn(ChainState, Rc<Bundle>) -> Chain,
+    start: &dyn Fn(ChainState, Arc<Bundle>) -> Chain,
     setup: &Setup,
     records: &[Bytes],
 ) -> Vec<Seen> {
@@ -86,7 +86,7 @@ fn blocks_with_stops(
     let mut blocks = Vec::new();
     for last in 0..records.len() {
         'restart: loop {
-            let mut chain = start(state, Rc::clone(&bundle));
+            let mut chain = start(state, Arc::clone(&bundle));
             let from = usize::try_from(state.offsets.last_persisted.0 + 1).unwrap_or(0);
             for (offset, value) in records.iter().enumerate().take(last + 1).skip(from) {
                 let event = Event::Record { offset: Offset(offset as i64), value: value.clone() };
