@@ -137,7 +137,9 @@ fn build(dirs: &Dirs, toolchain: &Toolchain) -> anyhow::Result<Components> {
         };
         let bytes = component::encode(&core_module).with_context(|| name.clone())?;
         let functions = component::imported_functions(&core_module).with_context(|| name.clone())?;
-        println!("{name:<32} {:>6} bytes, imports {}", bytes.len(), functions.join(", "));
+        let pages = component::initial_pages(&core_module).with_context(|| name.clone())?;
+        let (size, memory, imports) = (bytes.len(), pages * 64, functions.join(", "));
+        println!("{name:<36} {size:>6} bytes, {memory:>4} KiB of memory, imports {imports}");
         components.insert(name, bytes);
     }
     ensure!(!components.is_empty(), "cargo built no guest");

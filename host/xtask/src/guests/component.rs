@@ -52,6 +52,19 @@ pub fn imported_functions(core_module: &[u8]) -> anyhow::Result<Vec<String>> {
     Ok(functions)
 }
 
+/// Pages of memory that an instance of a core module starts with. What a fresh instance costs grows with them.
+pub fn initial_pages(core_module: &[u8]) -> anyhow::Result<u64> {
+    let mut pages = 0;
+    for payload in Parser::new(0).parse_all(core_module) {
+        if let Payload::MemorySection(memories) = payload? {
+            for memory in memories {
+                pages += memory?.initial;
+            }
+        }
+    }
+    Ok(pages)
+}
+
 /// A module or component without its custom sections, those within included.
 fn strip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut reader = BinaryReader::new(binary, 0);
@@ -152,5 +165,12 @@ mod tests {
             let error = imported_functions(&importing(module, "f")).unwrap_err().to_string();
             assert_eq!(error, format!("imports `f` of `{module}`, which no orderer offers"));
         }
+    }
+
+    #[test]
+    fn the_pages_that_a_memory_starts_with_are_counted() {
+        let memory = section(5, &[1, 0, 17]);
+        assert_eq!(initial_pages(&binary(&[MODULE, TYPES, &memory])).unwrap(), 17);
+        assert_eq!(initial_pages(MODULE).unwrap(), 0);
     }
 }

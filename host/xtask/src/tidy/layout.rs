@@ -26,7 +26,7 @@ pub fn every_rust_file_belongs_to_a_crate(house: &House) -> Vec<Complaint> {
         .iter()
         .flat_map(|it| &it.targets)
         .filter_map(|target| target.src_path.strip_prefix(&house.root).ok())
-        .map(|path| path.to_string_lossy().into_owned())
+        .map(|path| normal(&path.to_string_lossy()))
         .collect();
     for source in &house.sources {
         for module in &source.modules {
