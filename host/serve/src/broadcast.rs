@@ -40,6 +40,7 @@ use crate::{
     answer,
     channels::{Admitted, BoxFuture, BroadcastChannel, Channels, Failure, NotTaken},
     classify::{Classified, classify},
+    intake::{Charge, Charges},
     lane::{Lane, Step, Ticket},
     service::atomic_broadcast_server::AtomicBroadcast,
 };
@@ -70,6 +71,7 @@ impl AtomicBroadcast for Service {
         // One place more than envelopes: the stream's end has its own.
         let (answers, receiver) = mpsc::channel(self.limits.envelopes_max.max(1).saturating_add(1));
         let stream = BroadcastStream {
+            charges: request.extensions().get().cloned().unwrap_or_default(),
             requests: request.into_inner(),
             channels: Arc::clone(&self.channels),
             phase: self.phase.clone(),
@@ -124,10 +126,11 @@ type Admission = Numbered<Arc<dyn BroadcastChannel>, Result<Admitted, NotTaken>>
 
 /// A stream at work.
 struct BroadcastStream {
+    charges: Charges,
     requests: Streaming<Envelope>,
     channels: Arc<dyn Channels>,
     phase: watch::Receiver<Phase>,
-    lane: Lane<Append>,
+    lane: Lane<Append, Option<Charge>>,
     admissions: FuturesUnordered<Admission>,
     appends: FuturesUnordered<Numbered<(), Result<(), Failure>>>,
 }
@@ -214,7 +217,7 @@ impl BroadcastStream {
     }
 
     fn receive(&mut self, envelope: Envelope) {
-        let ticket = self.lane.received(envelope.marshal().len());
+        let ticket = self.lane.received(envelope.marshal().len(), self.charges.next());
         match classify(&*self.channels, envelope, SystemTime::now()) {
             Ok(Classified { channel, received, is_config_update }) => {
                 let future = if is_config_update {

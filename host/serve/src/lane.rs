@@ -24,8 +24,7 @@ pub struct LaneLimits {
 }
 
 impl Default for LaneLimits {
-    /// 256 envelopes, 16 MiB: enough to keep a log with 10 ms to its disk busy at 25,000 envelopes of 640 bytes a
-    /// second, and little enough for a thousand such streams.
+    /// 256 envelopes, 16 MiB: a log that takes 10 ms to be durable gets 25,000 envelopes a second from one stream.
     fn default() -> Self {
         Self { envelopes_max: 256, bytes_max: 16 << 20 }
     }
@@ -47,9 +46,10 @@ pub(crate) enum Step<T> {
     End(NotTaken),
 }
 
-/// The envelopes of a stream that are not answered; `T` is what is appended.
-pub(crate) struct Lane<T> {
-    slots: VecDeque<Slot<T>>,
+/// The envelopes of a stream that are not answered. `T` is what is appended; `C` is kept with an envelope until its
+/// answer.
+pub(crate) struct Lane<T, C> {
+    slots: VecDeque<Slot<T, C>>,
     /// The ticket of the first slot.
     front: u64,
     /// The ticket that is appended next: all slots before it are at their last stages.
@@ -61,9 +61,10 @@ pub(crate) struct Lane<T> {
     limits: LaneLimits,
 }
 
-struct Slot<T> {
+struct Slot<T, C> {
     bytes: usize,
     stage: Stage<T>,
+    _charge: C,
 }
 
 enum Stage<T> {
@@ -74,7 +75,7 @@ enum Stage<T> {
     NotTaken(NotTaken),
 }
 
-impl<T> Lane<T> {
+impl<T, C> Lane<T, C> {
     pub(crate) const fn new(limits: LaneLimits) -> Self {
         Self { slots: VecDeque::new(), front: 0, next_append: 0, bytes: 0, is_cut_off: false, limits }
     }
@@ -92,9 +93,9 @@ impl<T> Lane<T> {
     }
 
     /// An envelope was received, and its admission begins.
-    pub(crate) fn received(&mut self, bytes: usize) -> Ticket {
+    pub(crate) fn received(&mut self, bytes: usize, charge: C) -> Ticket {
         let ticket = Ticket(self.front + self.slots.len() as u64);
-        self.slots.push_back(Slot { bytes, stage: Stage::Admitting });
+        self.slots.push_back(Slot { bytes, stage: Stage::Admitting, _charge: charge });
         self.bytes += bytes;
         ticket
     }
@@ -168,7 +169,7 @@ impl<T> Lane<T> {
         true
     }
 
-    fn slot(&mut self, ticket: Ticket) -> Option<&mut Slot<T>> {
+    fn slot(&mut self, ticket: Ticket) -> Option<&mut Slot<T, C>> {
         let index = ticket.0.checked_sub(self.front)?;
         self.slots.get_mut(usize::try_from(index).ok()?)
     }
@@ -194,14 +195,14 @@ mod tests {
         Failure { info: format!("failed {number}"), detail: Code(2).into() }
     }
 
-    fn steps<T>(lane: &mut Lane<T>) -> Vec<Step<T>> {
+    fn steps<T>(lane: &mut Lane<T, ()>) -> Vec<Step<T>> {
         std::iter::from_fn(|| lane.next()).collect()
     }
 
     #[test]
     fn appends_and_answers_are_in_order_whatever_ends_first() {
         let mut lane = Lane::new(LIMITS);
-        let [first, second] = [lane.received(1), lane.received(1)];
+        let [first, second] = [lane.received(1, ()), lane.received(1, ())];
         assert!(!lane.admitted(second, Ok('b')));
         assert_eq!(steps(&mut lane), []);
         assert!(!lane.admitted(first, Ok('a')));
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn a_refusal_waits_for_the_answers_before_it_and_drops_what_is_behind() {
         let mut lane = Lane::new(LIMITS);
-        let [first, second, third] = [lane.received(1), lane.received(1), lane.received(1)];
+        let [first, second, third] = [lane.received(1, ()), lane.received(1, ()), lane.received(1, ())];
         assert!(!lane.admitted(third, Ok('c')));
         assert!(lane.admitted(second, Err(refusal(1))));
         assert!(!lane.has_room());
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn a_failed_append_is_the_last_answer_even_before_a_refusal() {
         let mut lane = Lane::new(LIMITS);
-        let [first, second, third] = [lane.received(1), lane.received(1), lane.received(1)];
+        let [first, second, third] = [lane.received(1, ()), lane.received(1, ()), lane.received(1, ())];
         assert!(!lane.admitted(first, Ok('a')) && !lane.admitted(second, Ok('b')));
         assert_eq!(steps(&mut lane), [Step::Append(first, 'a'), Step::Append(second, 'b')]);
         assert!(lane.admitted(third, Err(refusal(2))));
@@ -244,15 +245,15 @@ mod tests {
 
     #[test]
     fn there_is_room_below_both_limits_and_always_for_one() {
-        let mut lane = Lane::<char>::new(LIMITS);
+        let mut lane = Lane::<char, ()>::new(LIMITS);
         for bytes in [99, 0, 0, 0] {
             assert!(lane.has_room());
-            lane.received(bytes);
+            lane.received(bytes, ());
         }
         assert!(!lane.has_room(), "4 envelopes");
 
         let mut lane = Lane::new(LIMITS);
-        let first = lane.received(1000);
+        let first = lane.received(1000, ());
         assert!(!lane.has_room(), "1000 bytes");
         assert!(!lane.admitted(first, Ok('a')));
         assert_eq!(steps(&mut lane), [Step::Append(first, 'a')]);
@@ -262,7 +263,7 @@ mod tests {
         assert!(lane.has_room());
 
         let none = LaneLimits { envelopes_max: 0, bytes_max: 0 };
-        assert!(Lane::<char>::new(none).has_room());
+        assert!(Lane::<char, ()>::new(none).has_room());
     }
 
     /// How an envelope fares.
@@ -313,7 +314,7 @@ mod tests {
                 let is_cut = lane.appended(ticket, if fails { Err(failure(ticket.0)) } else { Ok(()) });
                 admissions.retain(|other| !is_cut || *other < ticket);
             } else {
-                admissions.push(lane.received(10));
+                admissions.push(lane.received(10, ()));
                 received += 1;
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`channels`]: the seam. What an orderer has to offer so that it can be served: channels that admit and append
 //! - [`broadcast`]: one stream of Broadcast, from envelope to answer
+//! - [`intake`]: what all streams of a server may hold together
 //! - [`server`]: the socket, its limits, health and reflection
 //! - [`client`]: the client's side of the same service
 //!
@@ -12,6 +13,8 @@ pub mod broadcast;
 pub mod channels;
 mod classify;
 mod codec;
+mod connections;
+pub mod intake;
 mod lane;
 pub mod server;
 

@@ -10,6 +10,8 @@ use crate::{
     DESCRIPTORS,
     broadcast::{LaneLimits, Phase, Service},
     channels::Channels,
+    connections::limited,
+    intake::{Intake, IntakeLimits},
     service::atomic_broadcast_server::AtomicBroadcastServer,
 };
 
@@ -21,6 +23,8 @@ pub const ATOMIC_BROADCAST: &str = "orderer.AtomicBroadcast";
 pub struct ServerSettings {
     /// How much of one Broadcast stream may be under way at once.
     pub lane: LaneLimits,
+    /// What the messages of all streams together may cost.
+    pub intake: IntakeLimits,
     /// Longest message received; 100 MiB. What is longer ends its stream with gRPC's `ResourceExhausted`.
     ///
     /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxRecvMsgSize`.
@@ -29,6 +33,10 @@ pub struct ServerSettings {
     ///
     /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxSendMsgSize`.
     pub send_bytes_max: usize,
+    /// Connections at once; 1,000. What is beyond waits in the system's queue.
+    ///
+    /// Differs: Fabric sets no limit.
+    pub connections_max: usize,
     /// Streams that one connection may have open at once; 256. What is beyond waits in the client.
     ///
     /// Differs: Fabric sets no limit.
@@ -55,8 +63,10 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             lane: LaneLimits::default(),
+            intake: IntakeLimits::default(),
             receive_bytes_max: 100 << 20,
             send_bytes_max: 100 << 20,
+            connections_max: 1000,
             connection_streams_max: 256,
             stream_window_bytes: 1 << 20,
             connection_window_bytes: 4 << 20,
@@ -159,6 +169,7 @@ impl Server {
         let broadcast = AtomicBroadcastServer::new(service)
             .max_decoding_message_size(settings.receive_bytes_max)
             .max_encoding_message_size(settings.send_bytes_max);
+        let broadcast = Intake::new(broadcast, settings.intake, settings.receive_bytes_max);
 
         let health = tonic_health::server::HealthService::from_health_reporter(self.health.clone());
         let health = tonic_health::pb::health_server::HealthServer::new(health);
@@ -177,10 +188,11 @@ impl Server {
             .add_service(reflection().build_v1alpha()?);
 
         let mut stopping = phase.subscribe();
-        let served = router.serve_with_incoming_shutdown(incoming, async {
-            shutdown.await;
-            phase.send_replace(Phase::Draining);
-        });
+        let served =
+            router.serve_with_incoming_shutdown(limited(incoming, settings.connections_max), async {
+                shutdown.await;
+                phase.send_replace(Phase::Draining);
+            });
         tokio::select! {
             served = served => served?,
             () = async {

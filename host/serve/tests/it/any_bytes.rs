@@ -60,7 +60,10 @@ proptest! {
         // Nothing here names a channel, so the first answer is the last one.
         prop_assert!(seen.answers.len() <= 1);
         match seen.end {
-            Ok(_) => prop_assert!(seen.answers.iter().all(|answer| answer.0 == 400) && seen.answers.len() == count.min(1)),
+            Ok(_) => {
+                prop_assert_eq!(seen.answers.len(), count.min(1));
+                prop_assert!(seen.answers.iter().all(|answer| answer.0 == 400));
+            }
             Err(status) => prop_assert_eq!(status.code(), Code::Internal),
         }
     }

@@ -13,7 +13,7 @@ use tokio::{sync::watch, time};
 use tonic::{Code, transport::Endpoint};
 
 use crate::{
-    client::{BROADCAST, call, connect, open, open_sender, read, send, send_body},
+    client::{BROADCAST, call, connect, open, open_sender, read, send, send_body, send_one},
     doubles::{
         CHANNEL, TestChannel, envelope, envelope_of, envelopes, eventually, failure, never, ready, serve,
     },
@@ -236,6 +236,22 @@ async fn a_connection_has_as_many_streams_as_it_may_and_not_one_more() {
     assert!(fifth.is_err());
     streams.pop();
     time::timeout(Duration::from_secs(5), open_sender(&client)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_has_as_many_connections_as_it_may_and_not_one_more() {
+    let channel = TestChannel::open();
+    let server = serve(&channel, ServerSettings { connections_max: 2, ..Default::default() }).await;
+    let first = connect(server.address).await;
+    let second = connect(server.address).await;
+    for client in [&first, &second] {
+        assert_eq!(send_one(client, envelope(0)).await.successes(), 1);
+    }
+    let third = tokio::spawn(send(server.address, envelopes(1)));
+    time::sleep(A_WHILE).await;
+    assert!(!third.is_finished());
+    drop(second);
+    assert_eq!(time::timeout(Duration::from_secs(5), third).await.unwrap().unwrap().successes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

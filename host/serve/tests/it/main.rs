@@ -6,6 +6,7 @@ mod any_bytes;
 mod bounds;
 mod client;
 mod doubles;
+mod intake;
 mod order;
 mod services;
 mod texts;

@@ -120,7 +120,8 @@ async fn what_has_no_channel_gets_fabrics_text() {
     let not_set = "could not determine channel ID: header not set";
     let channel_header_not_set = "could not determine channel ID: channel header not set";
     let bad_payload = "could not determine channel ID: error unmarshalling Payload: ";
-    let bad_channel_header = "could not determine channel ID: error unmarshalling channel header: error unmarshalling ChannelHeader: ";
+    let bad_channel_header = "could not determine channel ID: error unmarshalling channel header: \
+         error unmarshalling ChannelHeader: ";
     let config_elsewhere = ChannelHeader { r#type: 1, ..Default::default() }.encode_to_vec();
     let cases = [
         (vec![], not_set),
