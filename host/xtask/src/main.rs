@@ -64,7 +64,8 @@ fn run(task: Task) -> anyhow::Result<bool> {
     match task {
         Task::Test(options) => Ok(test::run(&root, &options)),
         Task::Soak { arguments } => {
-            let mut command = shell.cargo(&["test", "--release", "--locked", "--workspace"]);
+            let mut command =
+                shell.cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
             let (status, tally) = shell.run(command.args(arguments).env("RADDLE_SOAK", "1"))?;
             println!("\n{}", tally.of_step(status.success()));
             Ok(status.success())

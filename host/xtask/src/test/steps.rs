@@ -91,7 +91,8 @@ pub static STEPS: &[Step] = &[
         "clippy",
         &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
     ),
-    cargo("tests", &["test", "--release", "--locked", "--workspace"]),
+    // Every test binary runs even after one failed, so that the closing line counts all tests.
+    cargo("tests", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]),
     Step {
         tier: Tier::Core,
         name: "documentation",
