@@ -98,7 +98,7 @@ fn spend_subject(
         let fault = batch.add(&info, Pending::default()).unwrap_err();
         assert_eq!(fault, GuestFault::OutOfFuel { fuel: FUEL_PER_CALL_MAX }.into());
     };
-    Subject { name: name.into(), units: 1, work: Box::new(work) }
+    Subject { name, units: 1, work: Box::new(work) }
 }
 
 fn info() -> EnvelopeInfo<'static> {
@@ -173,7 +173,7 @@ fn log() -> Vec<Bytes> {
     (0..ENVELOPES)
         .map(|index| {
             let mut data = vec![b'd'; 1100];
-            data[..8].copy_from_slice(&index.to_be_bytes());
+            data[..8].copy_from_slice(&(index as u64).to_be_bytes());
             let payload = common::Payload { header: Some(header.clone()), data: data.into() }.encode_to_vec();
             KafkaMessage::Regular(Regular {
                 payload: Envelope::new(&payload, &[b's'; 71]).marshal(),

@@ -115,7 +115,7 @@ impl Signer {
         let header = common::SignatureHeader { creator: self.creator.clone(), nonce: nonce.into() };
         let signature_header: Bytes = header.encode_to_vec().into();
         let signature = self.sign(&block.signed_bytes(&signature_header))?;
-        Ok(common::MetadataSignature { signature_header, signature: signature.into(), ..Default::default() })
+        Ok(common::MetadataSignature { signature_header, signature: signature.into() })
     }
 
     /// ECDSA over SHA-256, DER, with the smaller of the two valid `s`: Fabric refuses the other.
