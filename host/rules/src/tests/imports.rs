@@ -30,61 +30,64 @@ const EQUAL: &str = "
             (i32.eq (i32.load offset=4 (local.get $at)) (local.get $length))
             (call $equal (i32.load (local.get $at)) (local.get $expected) (local.get $length))))";
 
+/// What is asked, and the code that says whether the answer is the right one.
+const IMPORT_ANSWERS: [(&str, &str); 15] = [
+    ("name", "(call $name (i32.const 0)) (call $text (i32.const 0) (i32.const 256) (i32.const 9))"),
+    ("config-sequence", "(i64.eq (call $config-sequence) (i64.const 7))"),
+    (
+        "batch-size",
+        "(call $batch-size (i32.const 0))
+         (i32.and (i32.eq (i32.load (i32.const 0)) (i32.const 10))
+            (i32.and (i32.eq (i32.load (i32.const 4)) (i32.const 1000000))
+                (i32.eq (i32.load (i32.const 8)) (i32.const 20000))))",
+    ),
+    ("absolute-max-bytes", "(i32.eq (call $absolute-max-bytes) (i32.const 1000000))"),
+    // The channel of these tests asks for V2_0.
+    ("has-expiration-check", "(call $has-expiration-check)"),
+    ("consensus-state", "(i32.eqz (call $consensus-state))"),
+    ("a capability", "(call $has-orderer-capability (i32.const 265) (i32.const 10))"),
+    ("no capability", "(i32.eqz (call $has-orderer-capability (i32.const 265) (i32.const 9)))"),
+    (
+        "keys",
+        "(call $keys (i32.const 0))
+         (i32.and (i32.eq (i32.load (i32.const 4)) (i32.const 2))
+            (i32.and
+                (call $text (i32.load (i32.const 0)) (i32.const 275) (i32.const 6))
+                (call $text (i32.add (i32.load (i32.const 0)) (i32.const 8)) (i32.const 284) (i32.const 4))))",
+    ),
+    (
+        "a setting",
+        "(call $get (i32.const 275) (i32.const 6) (i32.const 0))
+         (i32.and (i32.eq (i32.load8_u (i32.const 0)) (i32.const 1))
+            (call $text (i32.const 4) (i32.const 281) (i32.const 3)))",
+    ),
+    (
+        "no setting",
+        "(call $get (i32.const 275) (i32.const 5) (i32.const 0)) (i32.eqz (i32.load8_u (i32.const 0)))",
+    ),
+    (
+        "msp-id",
+        "(call $msp-id (i32.const 0) (i32.const 0))
+         (i32.and (i32.eq (i32.load8_u (i32.const 0)) (i32.const 1))
+            (call $text (i32.const 4) (i32.const 288) (i32.const 7)))",
+    ),
+    ("no msp-id", "(call $msp-id (i32.const 1) (i32.const 0)) (i32.eqz (i32.load8_u (i32.const 0)))"),
+    (
+        "identity",
+        "(call $identity (i32.const 0) (i32.const 0))
+         (i32.and (i32.eq (i32.load offset=4 (i32.const 0)) (i32.const 14))
+            (call $equal (i32.add (i32.load (i32.const 0)) (i32.const 2)) (i32.const 288) (i32.const 7)))",
+    ),
+    (
+        "no identity",
+        "(call $identity (i32.const 9) (i32.const 0)) (i32.eqz (i32.load offset=4 (i32.const 0)))",
+    ),
+];
+
 #[test]
 fn each_import_answers_from_config_settings_and_batch() {
     let creator = [b"\x0a\x07Org1MSP\x12\x03pem".as_slice()].concat();
-    for (what, add) in [
-        ("name", "(call $name (i32.const 0)) (call $text (i32.const 0) (i32.const 256) (i32.const 9))"),
-        ("config-sequence", "(i64.eq (call $config-sequence) (i64.const 7))"),
-        (
-            "batch-size",
-            "(call $batch-size (i32.const 0))
-             (i32.and (i32.eq (i32.load (i32.const 0)) (i32.const 10))
-                (i32.and (i32.eq (i32.load (i32.const 4)) (i32.const 1000000))
-                    (i32.eq (i32.load (i32.const 8)) (i32.const 20000))))",
-        ),
-        ("absolute-max-bytes", "(i32.eq (call $absolute-max-bytes) (i32.const 1000000))"),
-        // The channel of these tests asks for V2_0.
-        ("has-expiration-check", "(call $has-expiration-check)"),
-        ("consensus-state", "(i32.eqz (call $consensus-state))"),
-        ("a capability", "(call $has-orderer-capability (i32.const 265) (i32.const 10))"),
-        ("no capability", "(i32.eqz (call $has-orderer-capability (i32.const 265) (i32.const 9)))"),
-        (
-            "keys",
-            "(call $keys (i32.const 0))
-             (i32.and (i32.eq (i32.load (i32.const 4)) (i32.const 2))
-                (i32.and
-                    (call $text (i32.load (i32.const 0)) (i32.const 275) (i32.const 6))
-                    (call $text (i32.add (i32.load (i32.const 0)) (i32.const 8)) (i32.const 284) (i32.const 4))))",
-        ),
-        (
-            "a setting",
-            "(call $get (i32.const 275) (i32.const 6) (i32.const 0))
-             (i32.and (i32.eq (i32.load8_u (i32.const 0)) (i32.const 1))
-                (call $text (i32.const 4) (i32.const 281) (i32.const 3)))",
-        ),
-        (
-            "no setting",
-            "(call $get (i32.const 275) (i32.const 5) (i32.const 0)) (i32.eqz (i32.load8_u (i32.const 0)))",
-        ),
-        (
-            "msp-id",
-            "(call $msp-id (i32.const 0) (i32.const 0))
-             (i32.and (i32.eq (i32.load8_u (i32.const 0)) (i32.const 1))
-                (call $text (i32.const 4) (i32.const 288) (i32.const 7)))",
-        ),
-        ("no msp-id", "(call $msp-id (i32.const 1) (i32.const 0)) (i32.eqz (i32.load8_u (i32.const 0)))"),
-        (
-            "identity",
-            "(call $identity (i32.const 0) (i32.const 0))
-             (i32.and (i32.eq (i32.load offset=4 (i32.const 0)) (i32.const 14))
-                (call $equal (i32.add (i32.load (i32.const 0)) (i32.const 2)) (i32.const 288) (i32.const 7)))",
-        ),
-        (
-            "no identity",
-            "(call $identity (i32.const 9) (i32.const 0)) (i32.eqz (i32.load offset=4 (i32.const 0)))",
-        ),
-    ] {
+    for (what, add) in IMPORT_ANSWERS {
         // A bump allocator, so that lists and their texts do not lie on one another.
         let guest = Guest {
             memory: &format!("{MEMORY} (global $free (mut i32) (i32.const 2048))"),

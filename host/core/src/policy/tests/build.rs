@@ -1,3 +1,5 @@
+//! Which trees are built, and what those that are not are refused with.
+
 use super::*;
 use crate::policy::{BuildError, GROUPS_DEPTH_MAX, PolicyTree};
 

@@ -1,3 +1,5 @@
+//! Implicit meta policies.
+
 use super::*;
 use crate::policy::{PolicyFailure, PolicyTree};
 

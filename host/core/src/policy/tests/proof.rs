@@ -1,3 +1,5 @@
+//! Why a policy failed.
+
 use super::*;
 use crate::policy::{
     Basis, CHANNEL_WRITERS, Need, POLICY_NODES_MAX, PROOF_NODES_MAX, PolicyProof, PolicyTree, Proof,

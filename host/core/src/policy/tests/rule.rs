@@ -1,3 +1,5 @@
+//! Signature policies.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Who signed.
+
 use super::*;
 use crate::policy::{
     SKIPPED_MAX, SignedDataError, SkipReason, config_update_as_signed_data, envelope_as_signed_data,
