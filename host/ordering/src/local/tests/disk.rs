@@ -84,7 +84,9 @@ impl Disk {
         let state = self.0.state.lock().unwrap();
         // A log that does not sync fails the test, instead of holding it for ever.
         let long = Duration::from_secs(60);
-        let (_, waited) = self.0.changed.wait_timeout_while(state, long, |state| !state.is_waiting).unwrap();
+        let (state, waited) =
+            self.0.changed.wait_timeout_while(state, long, |state| !state.is_waiting).unwrap();
+        drop(state);
         assert!(!waited.timed_out(), "no sync in {long:?}");
     }
 
