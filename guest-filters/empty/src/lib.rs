@@ -2,6 +2,9 @@
 //!
 //! Source: fabric v2.5.16 `orderer/common/msgprocessor/filter.go` `EmptyRejectRule`.
 //!
+//! Differs: a payload that is there and has no bytes is refused here. Fabric leaves that one to its signature rule,
+//! which refuses it too.
+//!
 //! Like the other filters that ship with every orderer it takes no settings, and does not ask for them: none can be
 //! given to it, and an import that returns strings would cost more than all the rest.
 

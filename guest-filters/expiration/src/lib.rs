@@ -4,7 +4,10 @@
 //! never expires: whether it may write is for the signature policy to say. The rule holds where an orderer capability
 //! asks for it. It takes no settings.
 
-use raddle_guest::{Channel, Envelope, Facts, Filter, Refusal, Settings, export_filter};
+use raddle_guest::{Channel, Envelope, Facts, Filter, Refusal, Settings, Timestamp, export_filter};
+
+/// The beginning of the year 1: in Go the time that is none, so that a certificate which ends there never does.
+const GO_ZERO_TIME: Timestamp = Timestamp::at_second(-62_135_596_800);
 
 struct Expiration {
     is_active: bool,
@@ -18,7 +21,7 @@ impl Filter for Expiration {
     fn check(&self, facts: &Facts, _envelope: &Envelope) -> Result<(), Refusal> {
         match facts.creator_expires {
             // The certificate's last moment is too late.
-            Some(expires) if self.is_active && expires <= facts.received => {
+            Some(expires) if self.is_active && expires <= facts.received && expires != GO_ZERO_TIME => {
                 Err(Refusal::bad_request("broadcast client identity expired"))
             }
             _ => Ok(()),
@@ -32,8 +35,8 @@ export_filter!(Expiration);
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use raddle_guest::RefusalStatus;
     use raddle_guest::testing::{Envelope, Host};
-    use raddle_guest::{RefusalStatus, Timestamp};
 
     use super::*;
 
@@ -68,6 +71,13 @@ mod tests {
     fn a_certificate_that_cannot_be_read_never_expires() {
         let host = Host::new().with_orderer_capability("V2_0");
         assert!(!refused(&host, None, Timestamp::at_second(i64::MAX)));
+    }
+
+    #[test]
+    fn a_certificate_that_ends_at_gos_zero_time_never_expires() {
+        let host = Host::new().with_orderer_capability("V2_0");
+        let ends_at = |seconds| refused(&host, Some(Timestamp::at_second(seconds)), Timestamp::at_second(0));
+        assert_eq!([-62_135_596_801, -62_135_596_800, -62_135_596_799].map(ends_at), [true, false, true]);
     }
 
     #[test]
