@@ -95,7 +95,7 @@ fn a_channel_over_its_budget_is_busy_and_others_are_not() {
     let settings = Settings { max_in_flight_bytes: 1_000, ..settings() };
     let log = LocalLog::start(disk.database(), Path::new("test"), &settings, clock_at(1)).unwrap();
     let (one, two) = (channel("one"), channel("two"));
-    disk.hold();
+    let held = disk.hold();
     let large = log.append(&one, Bytes::from(vec![0; 5_000]));
     let busy = poll(&mut log.append(&one, Bytes::from_static(b"x")));
     assert!(matches!(busy, Poll::Ready(Err(AppendError::Busy { in_flight_bytes: 5_128, .. }))), "{busy:?}");
@@ -106,7 +106,7 @@ fn a_channel_over_its_budget_is_busy_and_others_are_not() {
         "999 bytes of this channel are on their way to the ordered log, 333 more would pass its budget of 1000"
     );
     assert!(!over.is_outcome_unknown());
-    disk.release();
+    drop(held);
     assert_eq!(block_on(large).unwrap(), Offset(0));
     for append in other {
         block_on(append).unwrap();

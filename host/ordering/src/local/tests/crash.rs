@@ -59,7 +59,7 @@ fn nothing_is_answered_or_shown_before_its_sync_and_no_crash_takes_it_back() {
         let mut reader = log.read(&one, Offset(0));
         let (mut called, mut answered, mut shown, mut syncs) = (0, 0, 0, 0);
         for round in 0..10 {
-            disk.hold();
+            let held = disk.hold();
             let count = 1 + round % 5;
             let mut pending: VecDeque<_> =
                 (called..called + count).map(|place| log.append(&one, value(place))).collect();
@@ -80,7 +80,7 @@ fn nothing_is_answered_or_shown_before_its_sync_and_no_crash_takes_it_back() {
                 disk.pass_one();
                 syncs += 1;
             }
-            disk.release();
+            drop(held);
         }
         assert_eq!(answered, called);
         assert!(syncs >= 10 && all(&log, &one).len() == called);
@@ -93,14 +93,14 @@ fn all_that_is_queued_during_a_sync_shares_the_next_one() {
     let log = start(disk.database());
     let first = log.append(&channel("first"), Bytes::from_static(b"x"));
     block_on(first).unwrap();
-    disk.hold();
+    let held = disk.hold();
     let before = disk.syncs();
     let mut appends = vec![log.append(&channel("first"), Bytes::from_static(b"x"))];
     disk.wait_for_sync();
     for index in 0..500 {
         appends.push(log.append(&channel(&format!("channel {}", index % 10)), Bytes::from_static(b"x")));
     }
-    disk.release();
+    drop(held);
     for append in appends {
         block_on(append).unwrap();
     }
@@ -145,14 +145,14 @@ fn a_failing_disk_stops_the_log_and_each_append_knows_whether_it_may_be_there() 
         let mut state = log.state(&one);
         assert!(matches!(*state.borrow_and_update(), Readiness::Ready { .. }));
 
-        disk.hold();
+        let held = disk.hold();
         let mut written = vec![log.append(&one, Bytes::from_static(b"lost"))];
         if operation == Operation::Sync {
             disk.wait_for_sync();
             written.push(log.append(&two, Bytes::from_static(b"behind")));
         }
         disk.fail(operation, kind);
-        disk.release();
+        drop(held);
         let outcomes: Vec<_> = written.into_iter().map(|append| block_on(append).unwrap_err()).collect();
         assert_eq!(outcomes[0].to_string(), format!("{text}, then restart"));
         assert_eq!(outcomes[0].is_outcome_unknown(), text.starts_with(unknown));

@@ -69,9 +69,10 @@ impl Disk {
         Builder::new().set_cache_size(bytes).create_with_backend(self.clone()).unwrap()
     }
 
-    /// From here on, syncs wait.
-    pub(super) fn hold(&self) {
+    /// From here on, syncs wait, until what is returned is dropped.
+    pub(super) fn hold(&self) -> Held {
         self.0.state.lock().unwrap().permits = Some(0);
+        Held(self.clone())
     }
 
     /// Whether a sync waits.
@@ -96,12 +97,6 @@ impl Disk {
         state.permits = Some(1);
         self.0.changed.notify_all();
         drop(self.0.changed.wait_while(state, |state| state.permits != Some(0)).unwrap());
-    }
-
-    /// Lets all syncs pass.
-    pub(super) fn release(&self) {
-        self.0.state.lock().unwrap().permits = None;
-        self.0.changed.notify_all();
     }
 
     pub(super) fn fail(&self, operation: Operation, kind: ErrorKind) {
@@ -130,6 +125,18 @@ impl Disk {
             Some((failing, kind)) if failing == operation => Err(kind.into()),
             _ => Ok(state),
         }
+    }
+}
+
+/// Holds a disk's syncs. A test that fails lets go of them, so that its log can be dropped.
+#[must_use = "dropping it lets all syncs pass"]
+pub(super) struct Held(Disk);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Held(disk) = self;
+        disk.0.state.lock().unwrap().permits = None;
+        disk.0.changed.notify_all();
     }
 }
 
