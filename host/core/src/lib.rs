@@ -16,6 +16,7 @@
 //!
 //! Start reading at [`chain::Chain::step`].
 
+pub mod access;
 pub mod batch_policy;
 pub mod block;
 pub mod bundle;

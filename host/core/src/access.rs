@@ -1,0 +1,196 @@
+//! Who may do what on a channel at one config: its MSPs, its signature policies, and the two asked together.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use raddle_msp::{CacheSizes, CachedManager, Identity, Msp, MspManager, MspVersion, SetupError};
+use raddle_proto::wire::{Envelope, WireError, go_decode};
+use raddle_proto::{common, msp};
+
+use crate::policy::{
+    BuildError, Identities, PolicyTree, Proof, SignedDataError, Signer, Signers, envelope_as_signed_data,
+};
+
+/// A channel's MSPs and signature policies. Immutable: one value for each config sequence.
+pub struct Access {
+    policies: PolicyTree,
+    members: Members,
+}
+
+/// How a signature policy judges an envelope's one signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyVerdict {
+    /// It holds.
+    Satisfied,
+    /// It does not; the text is the policy's own.
+    Denied(String),
+    /// The channel config has no such policy.
+    Missing,
+    /// The envelope cannot be read so far that anybody has signed it.
+    Unreadable(SignedDataError),
+}
+
+/// Why a channel config says nothing usable about who may do what. The texts are Fabric's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// The bytes of an organisation's MSP value are no `MSPConfig`.
+    #[error("value MSP of {organisation}: {error}")]
+    Encoding {
+        /// The organisation's group.
+        organisation: String,
+        /// What is wrong.
+        error: WireError,
+    },
+    /// An MSP cannot be set up.
+    #[error("setting up the MSP manager failed: {0}")]
+    Setup(#[from] SetupError),
+    /// Two organisations define one MSP differently.
+    #[error("Attempted to define two different versions of MSP: {0}")]
+    TwoVersions(String),
+    /// A policy cannot be built.
+    #[error("initializing policymanager failed: {0}")]
+    Policy(#[from] BuildError),
+}
+
+/// The membership service that policies ask.
+struct Members(Arc<CachedManager>);
+
+/// One identity, and the memory of which principals it satisfies.
+struct Member {
+    manager: Arc<CachedManager>,
+    identity: Arc<Identity>,
+}
+
+// === impl Access ===
+
+impl Access {
+    /// Reads the MSPs and policies of a channel group.
+    ///
+    /// # Errors
+    ///
+    /// See [`AccessError`].
+    ///
+    /// Source: fabric v2.5.16 `common/channelconfig/bundle.go` `NewBundle`, `common/channelconfig/msp.go`.
+    pub fn read(root: &common::ConfigGroup) -> Result<Self, AccessError> {
+        let manager = MspManager::new(read_msps(root)?);
+        let members = Members(Arc::new(CachedManager::new(manager, CacheSizes::default())));
+        Ok(Self { policies: PolicyTree::build(root)?, members })
+    }
+
+    /// Asks a policy, by its whole path, about an envelope's signature.
+    ///
+    /// Source: fabric v2.5.16 `orderer/common/msgprocessor/sigfilter.go` `Apply`.
+    #[must_use]
+    pub fn evaluate(&self, policy: &str, envelope: &Envelope) -> PolicyVerdict {
+        let signed = match envelope_as_signed_data(envelope) {
+            Ok(signed) => signed,
+            Err(error) => return PolicyVerdict::Unreadable(error),
+        };
+        let Ok(policy) = self.policies.root().policy(policy) else { return PolicyVerdict::Missing };
+        match policy.evaluate(&Signers::verify(&[signed], &self.members)) {
+            Ok(()) => PolicyVerdict::Satisfied,
+            Err(failure) => PolicyVerdict::Denied(failure.to_string()),
+        }
+    }
+
+    /// Why a policy does not hold for an envelope: who signed, and what was needed. None if nobody can have signed.
+    #[must_use]
+    pub fn prove(&self, policy: &str, envelope: &Envelope) -> Option<Proof> {
+        let signed = envelope_as_signed_data(envelope).ok()?;
+        Some(self.policies.root().prove(policy, &Signers::verify(&[signed], &self.members)))
+    }
+
+    /// Who an envelope says created it, if one of the channel's MSPs can read that. Not asked: whether it is valid.
+    #[must_use]
+    pub fn creator(&self, creator: &[u8]) -> Option<Arc<Identity>> {
+        self.members.0.deserialize(creator).ok()
+    }
+}
+
+/// The MSPs of all organisations, whatever section they stand in.
+fn read_msps(root: &common::ConfigGroup) -> Result<Vec<Msp>, AccessError> {
+    let version = msp_version(root);
+    let mut configs: BTreeMap<String, msp::MspConfig> = BTreeMap::new();
+    let mut msps = Vec::new();
+    for (organisation, value) in organisations(root) {
+        let config: msp::MspConfig = go_decode(value.value.clone())
+            .map_err(|error| AccessError::Encoding { organisation: organisation.to_owned(), error })?;
+        let msp = Msp::setup(&config, version)?;
+        match configs.entry(msp.id().to_owned()) {
+            Entry::Vacant(place) => {
+                place.insert(config);
+                msps.push(msp);
+            }
+            Entry::Occupied(first) if *first.get() == config => {}
+            Entry::Occupied(first) => return Err(AccessError::TwoVersions(first.key().clone())),
+        }
+    }
+    Ok(msps)
+}
+
+/// The organisations that have an MSP: below Application and Orderer, and in the system channel below each consortium.
+fn organisations(root: &common::ConfigGroup) -> impl Iterator<Item = (&str, &common::ConfigValue)> {
+    let sections = ["Application", "Orderer"].into_iter().filter_map(|name| root.groups.get(name));
+    let consortiums = root.groups.get("Consortiums").into_iter().flat_map(|group| group.groups.values());
+    sections
+        .chain(consortiums)
+        .flat_map(|section| &section.groups)
+        .filter_map(|(name, group)| group.values.get("MSP").map(|value| (name.as_str(), value)))
+}
+
+/// Source: fabric v2.5.16 `common/capabilities/channel.go` `MSPVersion`.
+fn msp_version(root: &common::ConfigGroup) -> MspVersion {
+    let names = root
+        .values
+        .get("Capabilities")
+        .and_then(|value| go_decode::<common::Capabilities>(value.value.clone()).ok())
+        .map(|read| read.capabilities)
+        .unwrap_or_default();
+    let has = |name: &str| names.contains_key(name);
+    if has("V2_0") || has("V1_4_3") {
+        MspVersion::V1_4_3
+    } else if has("V1_3") || has("V1_4_2") {
+        MspVersion::V1_3
+    } else if has("V1_1") {
+        MspVersion::V1_1
+    } else {
+        MspVersion::V1_0
+    }
+}
+
+// === impl Members, Member ===
+
+impl Identities for Members {
+    fn deserialize(&self, creator: &[u8]) -> Result<Arc<dyn Signer>, String> {
+        let identity = self.0.deserialize(creator).map_err(|error| error.to_string())?;
+        Ok(Arc::new(Member { manager: Arc::clone(&self.0), identity }))
+    }
+}
+
+impl Signer for Member {
+    fn msp_id(&self) -> &str {
+        self.identity.msp_id()
+    }
+
+    fn id(&self) -> &str {
+        &self.identity.id().digest
+    }
+
+    fn description(&self) -> String {
+        self.identity.certificate().subject().to_string()
+    }
+
+    fn units(&self) -> Vec<String> {
+        self.identity.organizational_units().iter().map(|unit| unit.name.clone()).collect()
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
+        self.identity.verify(message, signature).map_err(|error| error.to_string())
+    }
+
+    fn satisfies(&self, principal: &common::MspPrincipal) -> Result<(), String> {
+        self.manager.satisfies(&self.identity, principal).map_err(|error| error.to_string())
+    }
+}
