@@ -52,6 +52,7 @@ const RULES: &[Rule] = rules![
     rust::the_lints_on_panics_are_lifted_in_tests_alone,
     rust::no_test_is_ignored,
     purity::pure_crates_ask_no_clock_and_touch_nothing,
+    purity::core_has_one_order,
     words::each_thing_has_one_word,
     chatter::comments_hold_no_wishes,
     crates::dependencies_point_one_way,

@@ -15,6 +15,8 @@ pub struct Source {
     pub functions: Vec<Function>,
     /// `mod name;`, with the path of its attribute if it has one.
     pub modules: Vec<Module>,
+    /// What `use` brings in, each with its whole path.
+    pub imports: Vec<Import>,
     pub comments: Vec<Comment>,
     pub tokens: Vec<Token>,
     /// Lines of items that only tests compile. All lines when the file is part of a test.
@@ -33,6 +35,13 @@ pub struct Module {
     pub name: String,
     /// What `#[path = "…"]` says.
     pub path: Option<String>,
+}
+
+/// A name that `use` brings in.
+pub struct Import {
+    pub line: usize,
+    /// Names with `::` between them; `*` for all.
+    pub path: String,
 }
 
 /// Text after `//`, documentation included.
@@ -62,8 +71,8 @@ impl Source {
         leaves.flatten(stream);
         let comments = comments(&leaves);
         let tokens = leaves.tokens;
-        let Items { functions, modules, tests } = items;
-        Ok(Self { path: path.to_owned(), text, functions, modules, comments, tokens, tests })
+        let Items { functions, modules, imports, tests } = items;
+        Ok(Self { path: path.to_owned(), text, functions, modules, imports, comments, tokens, tests })
     }
 
     /// Whether only tests compile this line.
@@ -98,6 +107,7 @@ fn is_test_file(path: &str) -> bool {
 struct Items {
     functions: Vec<Function>,
     modules: Vec<Module>,
+    imports: Vec<Import>,
     tests: Vec<RangeInclusive<usize>>,
 }
 
@@ -105,6 +115,22 @@ impl Items {
     fn function(&mut self, name: &Ident, body: &syn::Block) {
         let lines = name.span().start().line..=body.brace_token.span.close().end().line;
         self.functions.push(Function { name: name.to_string(), lines });
+    }
+
+    fn import(&mut self, tree: &syn::UseTree, above: &str) {
+        match tree {
+            syn::UseTree::Path(path) => self.import(&path.tree, &format!("{above}{}::", path.ident)),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.import(tree, above)),
+            syn::UseTree::Name(syn::UseName { ident, .. })
+            | syn::UseTree::Rename(syn::UseRename { ident, .. }) => {
+                let line = ident.span().start().line;
+                self.imports.push(Import { line, path: format!("{above}{ident}") });
+            }
+            syn::UseTree::Glob(glob) => {
+                let line = glob.star_token.span().start().line;
+                self.imports.push(Import { line, path: format!("{above}*") });
+            }
+        }
     }
 
     fn note_tests(&mut self, attributes: &[syn::Attribute], span: Span) {
@@ -146,6 +172,11 @@ impl<'ast> Visit<'ast> for Items {
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
         self.note_tests(&item.attrs, item.span());
         visit::visit_item_impl(self, item);
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.note_tests(&item.attrs, item.span());
+        self.import(&item.tree, "");
     }
 
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
@@ -278,6 +309,16 @@ mod tests {
         let source = parse("mod a;\nmod b { mod c; }\n#[path = \"d/e.rs\"]\nmod d;\n");
         let found: Vec<_> = source.modules.iter().map(|it| (it.name.as_str(), it.path.as_deref())).collect();
         assert_eq!(found, [("a", None), ("c", None), ("d", Some("d/e.rs"))]);
+    }
+
+    #[test]
+    fn imports_have_their_whole_path() {
+        let source =
+            parse("use std::{\n    fmt,\n    collections::{BTreeMap as Map, *},\n};\nuse super::a;\n");
+        let found: Vec<_> = source.imports.iter().map(|it| (it.line, it.path.as_str())).collect();
+        let expected =
+            [(2, "std::fmt"), (3, "std::collections::BTreeMap"), (3, "std::collections::*"), (5, "super::a")];
+        assert_eq!(found, expected);
     }
 
     #[test]
