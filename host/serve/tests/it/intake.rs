@@ -146,6 +146,28 @@ async fn half_a_message_ends_its_stream_in_time_and_an_idle_stream_is_left_alone
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_message_has_its_own_time() {
+    let limits = IntakeLimits { message_time_max: 6 * A_WHILE, ..Default::default() };
+    let server = serve(&TestChannel::open(), settings(limits)).await;
+    let envelope = envelope(0);
+    let prefix = [0, 0, 0, 0, u8::try_from(envelope.len()).unwrap()];
+    // Five messages in two halves each, for ten whiles.
+    let halves = [Bytes::copy_from_slice(&prefix), Bytes::from(envelope)];
+    let halves = stream::iter(halves.into_iter().cycle().take(10)).then(|half| async {
+        time::sleep(A_WHILE).await;
+        Ok::<_, tonic::Status>(http_body::Frame::data(half))
+    });
+    let request = http::Request::post(BROADCAST)
+        .header("content-type", "application/grpc")
+        .body(Body::new(StreamBody::new(halves).boxed_unsync()))
+        .unwrap();
+    let response = call(&connect(server.address).await, request).await;
+    let answers = response.into_body().collect().await.unwrap();
+    assert_eq!(answers.trailers().unwrap().get("grpc-status").unwrap(), "0");
+    assert_eq!(answers.to_bytes().len(), 5 * 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_is_paid_back_however_a_stream_ends() {
     let channel = TestChannel::new(
         Box::new(|number| match number {

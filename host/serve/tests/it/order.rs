@@ -69,15 +69,22 @@ async fn nothing_behind_a_refusal_is_in_the_log_and_everything_before_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_drops_the_admissions_behind_it_at_once() {
-    let (open, gate) = watch::channel(false);
+    let (open_append, append_gate) = watch::channel(false);
+    let (open_refusal, refusal_gate) = watch::channel(false);
     let channel = TestChannel::new(
-        Box::new(|number| match number {
+        Box::new(move |number| match number {
             0 => ready(Ok(())),
-            1 => ready(Err(refusal())),
+            1 => {
+                let gate = refusal_gate.clone();
+                Box::pin(async move {
+                    pass(gate, number).await;
+                    Err(refusal())
+                })
+            }
             _ => never(),
         }),
         Box::new(move |number| {
-            let gate = gate.clone();
+            let gate = append_gate.clone();
             Box::pin(async move {
                 pass(gate, number).await;
                 Ok(())
@@ -86,8 +93,11 @@ async fn a_refusal_drops_the_admissions_behind_it_at_once() {
     );
     let server = serve(&channel, ServerSettings::default()).await;
     let seen = tokio::spawn(send(server.address, envelopes(COUNT)));
-    eventually("only the append is held", || channel.held.bytes() == envelope(0).len()).await;
-    open.send_replace(true);
+    let size = envelope(0).len();
+    eventually("all are held", || channel.held.bytes() == COUNT as usize * size).await;
+    open_refusal.send_replace(true);
+    eventually("only the append is held", || channel.held.bytes() == size).await;
+    open_append.send_replace(true);
     let (successes, status, ..) = seen.await.unwrap().last();
     assert_eq!((successes, status), (1, 403));
     assert_eq!(channel.log(), [0]);
