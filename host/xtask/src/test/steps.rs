@@ -165,7 +165,7 @@ impl Work {
                 Ok(if tally.failed == 0 {
                     Outcome::Passed(tally)
                 } else {
-                    Outcome::Failed { tally, why: format!("{} rules are broken", tally.failed) }
+                    Outcome::Failed { tally, why: format!("rules broken: {}", tally.failed) }
                 })
             }
             Self::Cargo { dir, arguments, variables } => {
