@@ -5,7 +5,9 @@
 //!
 //! Source: Go 1.26 `encoding/asn1/asn1.go`.
 
-/// What is wrong with bytes. The texts are Go's.
+use crate::x509::{Oid, Reader, Time, encode, is_text, tag};
+
+/// What is wrong with bytes. The texts are Go's, but for a value that does not fit its type.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Asn1Error {
@@ -66,14 +68,30 @@ pub(crate) struct Fields<'a> {
 // === impl Wanted ===
 
 impl Wanted {
-    pub(crate) const INTEGER: Self = Self { tag: 2, is_compound: false, go_type: "Int" };
+    pub(crate) const INTEGER: Self = Self { tag: 2, is_compound: false, go_type: "" };
     pub(crate) const BIT_STRING: Self = Self { tag: 3, is_compound: false, go_type: "BitString" };
     pub(crate) const OCTET_STRING: Self = Self { tag: 4, is_compound: false, go_type: "" };
+    pub(crate) const BOOLEAN: Self = Self { tag: 1, is_compound: false, go_type: "bool" };
+    pub(crate) const SET: Self = Self { tag: 17, is_compound: true, go_type: "RelativeDistinguishedNameSET" };
     pub(crate) const OID: Self = Self { tag: 6, is_compound: false, go_type: "ObjectIdentifier" };
 
     /// A SEQUENCE that fills a Go struct of that name.
     pub(crate) const fn sequence(go_type: &'static str) -> Self {
         Self { tag: 16, is_compound: true, go_type }
+    }
+}
+
+// === impl Header ===
+
+impl Header {
+    /// Whether this is the element that is wanted.
+    fn is(self, wanted: Wanted) -> bool {
+        self.class == 0 && self.tag == wanted.tag && self.is_compound == wanted.is_compound
+    }
+
+    /// Whether this is a UTCTime or a GeneralizedTime.
+    pub(crate) fn is_time(self) -> bool {
+        self.class == 0 && matches!(self.tag, 23 | 24) && !self.is_compound
     }
 }
 
@@ -105,11 +123,46 @@ impl<'a> Fields<'a> {
         }
         let (header, offset) = self.header()?;
         let Header { class, is_compound, tag, length } = header;
-        if class != 0 || tag != wanted.tag || is_compound != wanted.is_compound {
+        if !header.is(wanted) {
             let Wanted { tag: wanted, go_type, .. } = wanted;
             return Err(Asn1Error::Tag { wanted, class, tag, length, is_compound, go_type, offset });
         }
         self.take(header, offset)
+    }
+
+    /// The content of the next element, if it is the wanted one.
+    pub(crate) fn optional(&mut self, wanted: Wanted) -> Result<Option<&'a [u8]>, Asn1Error> {
+        if self.peek()?.is_some_and(|header| header.is(wanted)) {
+            self.content(wanted).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The content of the wanted element within a context-specific one of this number, if both are next. As in Go, the
+    /// outer one's length does not matter, unless it is zero.
+    pub(crate) fn explicit(&mut self, number: u32, wanted: Wanted) -> Result<Option<&'a [u8]>, Asn1Error> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let (outer, offset) = self.header()?;
+        if offset == self.bytes.len() {
+            return Err(Asn1Error::Structure("explicit tag has no child"));
+        }
+        if outer.class != 2 || outer.tag != number || !(outer.is_compound || outer.length == 0) {
+            return Ok(None);
+        }
+        if outer.length == 0 {
+            return Err(Asn1Error::Structure("zero length explicit tag was not an asn1.Flag"));
+        }
+        Self { bytes: self.bytes, offset }.optional(wanted)
+    }
+
+    /// The content of an OBJECT IDENTIFIER.
+    pub(crate) fn oid(&mut self) -> Result<&'a [u8], Asn1Error> {
+        let content = self.content(Wanted::OID)?;
+        check_oid(content)?;
+        Ok(content)
     }
 
     /// As [`Fields::content`], with all bytes of the element in front.
@@ -206,5 +259,54 @@ pub(crate) fn check_integer(octets: &[u8]) -> Result<(), Asn1Error> {
         Ok(())
     } else {
         Err(Asn1Error::Structure("integer not minimally-encoded"))
+    }
+}
+
+fn check_oid(content: &[u8]) -> Result<(), Asn1Error> {
+    match Oid::new(content) {
+        Some(_) => Ok(()),
+        None if content.is_empty() => Err(Asn1Error::Syntax("zero length OBJECT IDENTIFIER")),
+        None => Err(Asn1Error::Syntax("malformed OBJECT IDENTIFIER")),
+    }
+}
+
+pub(crate) fn check_boolean(content: &[u8]) -> Result<(), Asn1Error> {
+    match content {
+        [0 | 0xff] => Ok(()),
+        _ => Err(Asn1Error::Syntax("invalid boolean")),
+    }
+}
+
+/// Checks a value of any type, as far as Go knows the type.
+pub(crate) fn check_any(header: Header, content: &[u8]) -> Result<(), Asn1Error> {
+    if header.class != 0 || header.is_compound {
+        return Ok(());
+    }
+    let is_fine = match header.tag {
+        1 => return check_boolean(content),
+        2 if content.len() > 8 => return Err(Asn1Error::Structure("integer too large")),
+        2 => return check_integer(content),
+        3 => Reader::new(&encode(tag::BIT_STRING, content)).bit_string().is_some(),
+        6 => return check_oid(content),
+        12 | 18 | 19 | 20 | 22 | 30 => u8::try_from(header.tag).is_ok_and(|tag| is_text(tag, content)),
+        23 => Time::read(&mut Reader::new(&encode(tag::UTC_TIME, content))).is_ok(),
+        24 => {
+            Time::read(&mut Reader::new(&encode(tag::GENERALIZED_TIME, &without_fraction(content)))).is_ok()
+        }
+        _ => true,
+    };
+    if is_fine { Ok(()) } else { Err(Asn1Error::Syntax("a value does not fit its type")) }
+}
+
+/// A GeneralizedTime without its fraction of a second, if that is written as shortly as can be.
+fn without_fraction(time: &[u8]) -> Vec<u8> {
+    let Some((second, rest)) = time.split_at_checked(14) else { return time.to_vec() };
+    let Some(fraction) = rest.strip_prefix(b".") else { return time.to_vec() };
+    let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, zone) = fraction.split_at_checked(digits).unwrap_or_default();
+    if (1..=9).contains(&digits.len()) && digits.last() != Some(&b'0') {
+        [second, zone].concat()
+    } else {
+        time.to_vec()
     }
 }

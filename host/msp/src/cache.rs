@@ -1,9 +1,10 @@
 //! A channel's MSPs with a memory.
 //!
-//! Reading an identity verifies at least one signature, and every policy asks every identity several times. Answers never
-//! change under one config, so they are kept until the next one makes a new [`CachedManager`].
+//! Reading an identity verifies at least one signature, and every policy asks every identity several times. Answers
+//! never change under one config, so they are kept until the next one makes a new [`CachedManager`].
 //!
-//! Differs: fabric v2.5.16 `msp/cache/cache.go` keeps 100 answers of each kind, and keeps identities that are not valid.
+//! Differs: fabric v2.5.16 `msp/cache/cache.go` keeps 100 answers of each kind, and keeps identities that are not
+//! valid.
 
 use std::sync::Arc;
 
@@ -62,8 +63,8 @@ impl CachedManager {
         &self.manager
     }
 
-    /// As [`MspManager::deserialize`]. Only valid identities are remembered, so strangers can neither fill the memory nor
-    /// drive members out of it.
+    /// As [`MspManager::deserialize`]. Only valid identities are remembered, so strangers can neither fill the memory
+    /// nor drive members out of it.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Certificate revocation lists.
 
-use crate::asn1::{Asn1Error, Fields, Wanted, check_integer};
+use crate::asn1::{Asn1Error, Fields, Header, Wanted, check_any, check_boolean, check_integer};
 use crate::pem;
 use crate::signature::{EcdsaSignature, EcdsaSignatureError};
 use crate::x509::{
@@ -12,7 +12,7 @@ use crate::x509::{
 #[derive(Clone, Debug)]
 pub(crate) struct RevocationList {
     /// The key that signed, by its identifier; absent without the extension.
-    authority_key_id: Option<Result<Vec<u8>, Asn1Error>>,
+    authority_key_id: KeyId,
     serials: Vec<Serial>,
     raw_tbs: Vec<u8>,
     algorithm: SignatureAlgorithm,
@@ -96,54 +96,48 @@ impl RevocationList {
     }
 }
 
+/// An extension's object identifier and value.
+type RawExtension<'a> = (&'a [u8], &'a [u8]);
+/// What a list says of its signer's key, if anything.
 type KeyId = Option<Result<Vec<u8>, Asn1Error>>;
 
 /// The signer's key and the serial numbers, from the content of a TBSCertList.
 fn read_tbs(mut tbs: Fields<'_>) -> Result<(KeyId, Vec<Serial>), Asn1Error> {
-    let is_next = |tbs: &Fields<'_>, number| {
-        Ok::<_, Asn1Error>(tbs.peek()?.is_some_and(|h| h.class == 0 && h.tag == number))
-    };
-    if is_next(&tbs, 2)? {
-        check_integer(tbs.content(Wanted::INTEGER)?)?;
+    if let Some(version) = tbs.optional(Wanted::INTEGER)? {
+        check_integer(version)?;
+        if version.len() > 8 {
+            return Err(Asn1Error::Structure("integer too large"));
+        }
     }
     read_algorithm(tbs.content(Wanted::sequence("AlgorithmIdentifier"))?)?;
-    tbs.content(Wanted::sequence("RDNSequence"))?;
+    check_name(tbs.content(Wanted::sequence("RDNSequence"))?)?;
     read_time(&mut tbs)?;
-    if is_next(&tbs, 23)? || is_next(&tbs, 24)? {
+    if tbs.peek()?.is_some_and(Header::is_time) {
         read_time(&mut tbs)?;
     }
     let mut serials = Vec::new();
-    if is_next(&tbs, 16)? {
-        let mut entries = Fields::new(tbs.content(Wanted::sequence(""))?);
-        while !entries.is_empty() {
-            let mut entry = Fields::new(entries.content(Wanted::sequence("RevokedCertificate"))?);
-            let serial = entry.content(Wanted::INTEGER)?;
-            check_integer(serial)?;
-            read_time(&mut entry)?;
-            // A certificate's serial number is never negative, so a negative one revokes nothing.
-            if serial.first().is_some_and(|first| first & 0x80 == 0) {
-                serials.push(Serial::new(serial));
-            }
+    let mut entries = Fields::new(tbs.optional(Wanted::sequence(""))?.unwrap_or_default());
+    while !entries.is_empty() {
+        let mut entry = Fields::new(entries.content(Wanted::sequence("RevokedCertificate"))?);
+        let serial = entry.content(Wanted::INTEGER)?;
+        check_integer(serial)?;
+        read_time(&mut entry)?;
+        read_extensions(entry.optional(Wanted::sequence(""))?.unwrap_or_default())?;
+        // A certificate's serial number is never negative, so a negative one revokes nothing.
+        if serial.first().is_some_and(|first| first & 0x80 == 0) {
+            serials.push(Serial::new(serial));
         }
     }
-    let mut authority_key_id = None;
-    if tbs.peek()?.is_some_and(|header| header.class == 2 && header.tag == 0 && header.is_compound) {
-        let (_, explicit) = tbs.any()?;
-        let mut extensions = Fields::new(Fields::new(explicit).content(Wanted::sequence(""))?);
-        while !extensions.is_empty() {
-            let (oid, value) = read_extension(extensions.content(Wanted::sequence("Extension"))?)?;
-            if oid == extension::AUTHORITY_KEY_ID && authority_key_id.is_none() {
-                authority_key_id = Some(read_key_id(value).map(<[u8]>::to_vec));
-            }
-        }
-    }
-    Ok((authority_key_id, serials))
+    let extensions = tbs.explicit(0, Wanted::sequence(""))?.unwrap_or_default();
+    let extensions = read_extensions(extensions)?;
+    let key_id = extensions.into_iter().find(|(oid, _)| *oid == extension::AUTHORITY_KEY_ID);
+    Ok((key_id.map(|(_, value)| read_key_id(value).map(<[u8]>::to_vec)), serials))
 }
 
 /// An algorithm, and whether it is one of ECDSA's.
 fn read_algorithm(content: &[u8]) -> Result<(SignatureAlgorithm, bool), Asn1Error> {
     let mut fields = Fields::new(content);
-    let oid = fields.content(Wanted::OID)?;
+    let oid = fields.oid()?;
     let parameters = fields.rest();
     if !fields.is_empty() {
         fields.any()?;
@@ -153,23 +147,39 @@ fn read_algorithm(content: &[u8]) -> Result<(SignatureAlgorithm, bool), Asn1Erro
     Ok((algorithm, algorithm.is_ecdsa()))
 }
 
-fn read_time(fields: &mut Fields<'_>) -> Result<(), Asn1Error> {
-    let (header, _) = fields.any()?;
-    if header.class == 0 && matches!(header.tag, 23 | 24) && !header.is_compound {
-        Ok(())
-    } else {
-        Err(Asn1Error::Structure("a time is wanted"))
+/// A name must be readable, though nobody reads it.
+fn check_name(content: &[u8]) -> Result<(), Asn1Error> {
+    let mut sets = Fields::new(content);
+    while !sets.is_empty() {
+        let mut attributes = Fields::new(sets.content(Wanted::SET)?);
+        while !attributes.is_empty() {
+            let mut attribute = Fields::new(attributes.content(Wanted::sequence("AttributeTypeAndValue"))?);
+            attribute.oid()?;
+            let (header, value) = attribute.any()?;
+            check_any(header, value)?;
+        }
     }
+    Ok(())
 }
 
-/// An extension's object identifier and value.
-fn read_extension(content: &[u8]) -> Result<(&[u8], &[u8]), Asn1Error> {
-    let mut fields = Fields::new(content);
-    let oid = fields.content(Wanted::OID)?;
-    if fields.peek()?.is_some_and(|header| header.class == 0 && header.tag == 1) {
-        fields.any()?;
+fn read_time(fields: &mut Fields<'_>) -> Result<(), Asn1Error> {
+    let (header, content) = fields.any()?;
+    if header.is_time() { check_any(header, content) } else { Err(Asn1Error::Structure("a time is wanted")) }
+}
+
+/// Extensions' object identifiers and values.
+fn read_extensions(content: &[u8]) -> Result<Vec<RawExtension<'_>>, Asn1Error> {
+    let mut all = Fields::new(content);
+    let mut extensions = Vec::new();
+    while !all.is_empty() {
+        let mut fields = Fields::new(all.content(Wanted::sequence("Extension"))?);
+        let oid = fields.oid()?;
+        if let Some(critical) = fields.optional(Wanted::BOOLEAN)? {
+            check_boolean(critical)?;
+        }
+        extensions.push((oid, fields.content(Wanted::OCTET_STRING)?));
     }
-    Ok((oid, fields.content(Wanted::OCTET_STRING)?))
+    Ok(extensions)
 }
 
 /// The key identifier of an AuthorityKeyIdentifier; empty if it only names an issuer.

@@ -426,9 +426,8 @@ pub enum SetupError {
     KeyMaterialEncoding(String),
     /// A listed unit's authority does not do.
     #[error(
-        "failed getting certificate for [certificate:{} organizational_unit_identifier:{}]: {error}",
-        crate::text::quoted_bytes(.pem),
-        crate::text::quoted(.unit)
+        "failed getting certificate for [{}]: {error}",
+        crate::text::proto_fields(&[("certificate", .pem), ("organizational_unit_identifier", .unit.as_bytes())])
     )]
     UnitIdentifier { pem: Bytes, unit: String, error: Box<CertifiersError> },
     /// A role's authority does not do.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
 use raddle_proto::common::MspPrincipal;
@@ -127,16 +125,7 @@ impl Identity {
     /// Source: fabric v2.5.16 `msp/identities.go` `Serialize`.
     #[must_use]
     pub fn serialize(&self) -> Bytes {
-        let text = STANDARD.encode(self.certificate.der());
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        let mut rest = text.as_str();
-        while !rest.is_empty() {
-            let (line, after) = rest.split_at(rest.len().min(64));
-            pem.push_str(line);
-            pem.push('\n');
-            rest = after;
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
+        let pem = pem::encode_certificate(self.certificate.der());
         SerializedIdentity { mspid: self.id.msp_id.clone(), id_bytes: pem.into() }.encode_to_vec().into()
     }
 

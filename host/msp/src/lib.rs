@@ -1,9 +1,9 @@
 //! Fabric's membership service: who an identity is, and what it may say of itself.
 //!
-//! An [`Msp`] is set up from its config and tells, of a certificate, whether the organisation vouches for it, which roles
-//! and units it has, and whether a signature is its own. It does so exactly as Fabric v2.5.16 does, because peers evaluate
-//! the same policies over the same identities. Fabric in turn leaves certificates to Go's standard library, so the
-//! rules of Go 1.26 are here too.
+//! An [`Msp`] is set up from its config and tells, of a certificate, whether the organisation vouches for it, which
+//! roles and units it has, and whether a signature is its own. It does so exactly as Fabric v2.5.16 does, because peers
+//! evaluate the same policies over the same identities. Fabric in turn leaves certificates to Go's standard library, so
+//! the rules of Go 1.26 are here too.
 //!
 //! Nothing here reads a clock, does I/O or holds a private key. An expired certificate is as valid as ever: expiry is a
 //! filter's business, which [`Identity::expires_at`] serves.
@@ -17,6 +17,7 @@
 
 mod asn1;
 mod cache;
+mod creator;
 mod crl;
 mod error;
 mod hash;
@@ -34,6 +35,7 @@ mod x509;
 
 pub use asn1::Asn1Error;
 pub use cache::{CacheSizes, CachedManager};
+pub use creator::ClaimedIdentity;
 pub use crl::{AuthorityKeyIdError, RevocationListError};
 pub use error::{
     AdminError, AuthorityError, CertifiersError, ConfiguredCertificateError, DeserializeError, IdentityError,

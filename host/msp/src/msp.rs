@@ -219,9 +219,7 @@ impl Msp {
     pub(crate) fn check_key(certificate: &Certificate) -> Result<(), KeyTypeError> {
         match certificate.key() {
             PublicKey::Ecdsa(_) | PublicKey::Rsa { .. } => Ok(()),
-            PublicKey::Ed25519(_) | PublicKey::Dsa | PublicKey::X25519 | PublicKey::Unknown => {
-                Err(KeyTypeError)
-            }
+            PublicKey::Ed25519(_) | PublicKey::Dsa | PublicKey::Unknown => Err(KeyTypeError),
         }
     }
 }

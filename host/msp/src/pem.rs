@@ -7,6 +7,7 @@
 
 use base64::Engine as _;
 use base64::alphabet;
+use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -42,6 +43,21 @@ pub(crate) fn first_block(data: &[u8]) -> Option<Block> {
             Attempt::Malformed => rest = rest.get(after_end..)?,
         }
     }
+}
+
+/// A certificate's block as Go writes it: lines of 64 letters.
+pub(crate) fn encode_certificate(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 enum Attempt {

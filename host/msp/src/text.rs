@@ -54,3 +54,25 @@ pub(crate) fn decimal_list(bytes: &[u8]) -> String {
     list.push(']');
     list
 }
+
+/// As Go's protobuf library prints a message's fields in text: those that are empty not at all.
+pub(crate) fn proto_fields(fields: &[(&str, &[u8])]) -> String {
+    let mut text = String::new();
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = write!(text, "{name}:\"");
+        for &byte in value.iter() {
+            match byte {
+                b'\n' => text.push_str("\\n"),
+                b'\r' => text.push_str("\\r"),
+                b'\t' => text.push_str("\\t"),
+                b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
+                b' '..=b'~' => text.push(char::from(byte)),
+                _ => {
+                    let _ = write!(text, "\\{byte:03o}");
+                }
+            }
+        }
+        text.push_str("\" ");
+    }
+    text
+}

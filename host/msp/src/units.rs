@@ -133,7 +133,7 @@ impl UnitRules {
         Err(UnitError::NotListed { units: Units(units).to_string(), msp_id: msp_id.to_owned() })
     }
 
-    /// The role's unit of this name. Of several roles with one name, the first counts up to 1.3 and the last from 1.4.3.
+    /// The role's unit of this name. Of several roles with one name, the first counts up to 1.3, the last from 1.4.3.
     fn rule_for(&self, version: MspVersion, name: &str) -> Option<&RoleUnit> {
         let is_named = |unit: &&RoleUnit| unit.name == name;
         if version >= MspVersion::V1_4_3 {

@@ -19,7 +19,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 /// Every MSP of a config block, from whichever group.
-fn msps_of(block: &str) -> Vec<MspConfig> {
+pub(super) fn msps_of(block: &str) -> Vec<MspConfig> {
     let block: common::Block = go_decode(std::fs::read(golden(block)).unwrap().into()).unwrap();
     let envelope = Envelope::unmarshal(block.data.unwrap().data[0].clone()).unwrap();
     let payload: common::Payload = go_decode(envelope.payload().clone()).unwrap();
@@ -35,12 +35,12 @@ fn msps_of(block: &str) -> Vec<MspConfig> {
     msps
 }
 
-fn manager(version: MspVersion) -> MspManager {
+pub(super) fn manager(version: MspVersion) -> MspManager {
     MspManager::new(msps_of("mychannel.block").iter().map(|config| Msp::setup(config, version).unwrap()))
 }
 
 /// All envelopes of normal and config records of the recorded topic.
-fn recorded_envelopes() -> Vec<Envelope> {
+pub(super) fn recorded_envelopes() -> Vec<Envelope> {
     let mut lines = String::new();
     let file = std::fs::File::open(golden("mychannel.topic.jsonl.gz")).unwrap();
     flate2::read::GzDecoder::new(file).read_to_string(&mut lines).unwrap();

@@ -235,7 +235,7 @@ pub(crate) fn check(
                 (Some(&signature::ED25519), key, SignatureError::Ed25519)
             }
             (PublicKey::Ecdsa(_) | PublicKey::Rsa { .. } | PublicKey::Ed25519(_), _) => return Err(mismatch),
-            (PublicKey::Dsa | PublicKey::X25519 | PublicKey::Unknown, _) => {
+            (PublicKey::Dsa | PublicKey::Unknown, _) => {
                 return Err(SignatureError::Unsupported);
             }
         };

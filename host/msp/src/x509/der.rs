@@ -1,8 +1,8 @@
 //! Reading DER as Go's `cryptobyte` reads it.
 //!
-//! What is a certificate and what is not decides who is an identity, and it must be decided as Fabric's peers decide it.
-//! So certificates are read with the rules of the parser that Fabric uses. The usual DER crates disagree with it in both
-//! directions: on long serial numbers, on tags, on what may follow inside a SEQUENCE.
+//! What is a certificate and what is not decides who is an identity, and it must be decided as Fabric's peers decide
+//! it. So certificates are read with the rules of the parser that Fabric uses. The usual DER crates disagree with it in
+//! both directions: on long serial numbers, on tags, on what may follow inside a SEQUENCE.
 //!
 //! Source: Go 1.26 `vendor/golang.org/x/crypto/cryptobyte/asn1.go`.
 

@@ -52,15 +52,12 @@ pub enum ParseError {
     /// A point that is compressed, has a wrong length or does not lie on its curve.
     #[error("{0}")]
     Point(&'static str),
-    /// A key of Ed25519 or X25519 with parameters.
-    #[error("x509: {0} key encoded with illegal parameters")]
-    KeyParameters(&'static str),
+    /// An Ed25519 key with parameters.
+    #[error("x509: Ed25519 key encoded with illegal parameters")]
+    Ed25519Parameters,
     /// A key of Ed25519 with another length than 32.
     #[error("x509: wrong Ed25519 public key size")]
     Ed25519Size,
-    /// A key of X25519 with another length than 32.
-    #[error("crypto/ecdh: invalid public key")]
-    X25519Size,
     /// A DSA key with a number that is not positive.
     #[error("x509: zero or negative DSA parameter")]
     DsaNotPositive,

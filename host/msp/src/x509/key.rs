@@ -41,7 +41,6 @@ pub(crate) enum PublicKey {
     },
     Ed25519(Vec<u8>),
     Dsa,
-    X25519,
     /// An algorithm that Go does not know. The certificate can be read, and the key verifies nothing.
     Unknown,
 }
@@ -54,8 +53,6 @@ const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1];
 /// `1.3.101.112`
 const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
-/// `1.3.101.110`
-const OID_X25519: &[u8] = &[0x2b, 0x65, 0x6e];
 
 const DER_NULL: &[u8] = &[5, 0];
 
@@ -222,14 +219,9 @@ impl PublicKey {
         match oid.as_bytes() {
             OID_ECDSA => ecdsa(parameters, bits),
             OID_RSA => rsa(parameters, &bits.right_aligned()),
-            OID_ED25519 | OID_X25519 if !parameters.is_empty() => {
-                let name = if oid.as_bytes() == OID_ED25519 { "Ed25519" } else { "X25519" };
-                Err(ParseError::KeyParameters(name))
-            }
+            OID_ED25519 if !parameters.is_empty() => Err(ParseError::Ed25519Parameters),
             OID_ED25519 if bits.bytes.len() != 32 => Err(ParseError::Ed25519Size),
             OID_ED25519 => Ok(Self::Ed25519(bits.right_aligned())),
-            OID_X25519 if bits.bytes.len() != 32 => Err(ParseError::X25519Size),
-            OID_X25519 => Ok(Self::X25519),
             OID_DSA => dsa(parameters, &bits.right_aligned()),
             _ => Ok(Self::Unknown),
         }
@@ -242,7 +234,6 @@ impl PublicKey {
             Self::Rsa { .. } => "*rsa.PublicKey",
             Self::Ed25519(_) => "ed25519.PublicKey",
             Self::Dsa => "*dsa.PublicKey",
-            Self::X25519 => "*ecdh.PublicKey",
             Self::Unknown => "<nil>",
         }
     }

@@ -28,6 +28,7 @@ pub use time::{Time, TimeError};
 pub(crate) use algorithm::{Signed, check as check_signature};
 pub(crate) use der::{Reader, encode, encode_unsigned, is_minimal_integer, tag};
 pub(crate) use key::PublicKey;
+pub(crate) use name::is_text;
 pub(crate) use names::is_hostname;
-pub(crate) use oid::extension;
+pub(crate) use oid::{Oid, extension};
 pub(crate) use path::{Path, Pool, Pools};

@@ -162,6 +162,11 @@ fn text(value: Element<'_>) -> Result<String, ParseError> {
     }
 }
 
+/// Whether a value of a text type holds only what the type has.
+pub(crate) fn is_text(tag: u8, content: &[u8]) -> bool {
+    text(Element { tag, whole: content, content }).is_ok()
+}
+
 /// UCS-2 without a terminator, non-characters and surrogates.
 fn bmp_text(content: &[u8]) -> Option<String> {
     let pairs = content.chunks_exact(2);

@@ -290,8 +290,15 @@ impl Search<'_> {
             if matches!(candidate.key(), PublicKey::Unknown) || path.contains(candidate) {
                 continue;
             }
-            if let Err(error) = self.check_candidate(certificate, candidate, place, path.len()) {
-                hint.get_or_insert_with(|| Box::new(Hint { error, candidate: candidate_name(candidate) }));
+            let candidate_hint = |error| Some(Box::new(Hint { error, candidate: candidate_name(candidate) }));
+            if let Err(error) = certificate.check_signature_from(candidate) {
+                hint = hint.or_else(|| candidate_hint(error.into()));
+                continue;
+            }
+            // The last one whose signature holds decides what is said.
+            failure = self.check_validity(candidate, place, path.len()).err();
+            if let Some(error) = failure.clone() {
+                hint = hint.or_else(|| candidate_hint(error));
                 continue;
             }
             let longer = path.with(candidate);
@@ -300,10 +307,7 @@ impl Search<'_> {
                 continue;
             }
             match self.extend(candidate, &longer) {
-                Ok(found) => {
-                    failure = None;
-                    paths.extend(found);
-                }
+                Ok(found) => paths.extend(found),
                 Err(PathError::TooManySignatureChecks) => {
                     failure = Some(PathError::TooManySignatureChecks);
                     break;
@@ -316,17 +320,6 @@ impl Search<'_> {
             Some(failure) => Err(failure),
             None => Err(PathError::UnknownAuthority { hint }),
         }
-    }
-
-    fn check_candidate(
-        &self,
-        certificate: &Certificate,
-        candidate: &Certificate,
-        place: Place,
-        path_len: usize,
-    ) -> Result<(), PathError> {
-        certificate.check_signature_from(candidate)?;
-        self.check_validity(candidate, place, path_len)
     }
 
     /// Checks one certificate on top of so many others.

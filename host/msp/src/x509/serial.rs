@@ -31,7 +31,7 @@ impl fmt::LowerHex for Serial {
 }
 
 /// Work grows with the square of the length: a serial number beyond this many octets prints in hexadecimal.
-const DECIMAL_OCTETS_MAX: usize = 256;
+const DECIMAL_OCTETS_MAX: usize = 1024;
 
 impl fmt::Display for Serial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
