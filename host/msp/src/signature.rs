@@ -113,7 +113,8 @@ mod tests {
                 &[0x31, 6, 2, 1, 1, 2, 1, 1],
                 "failed unmashalling signature [asn1: structure error: tags don't match (16 vs \
                  {class:0 tag:17 length:6 isCompound:true}) {optional:false explicit:false application:false \
-                 private:false defaultValue:<nil> tag:<nil> stringType:0 timeType:0 set:false omitEmpty:false} ECDSASignature @2]",
+                 private:false defaultValue:<nil> tag:<nil> \
+                 stringType:0 timeType:0 set:false omitEmpty:false} ECDSASignature @2]",
             ),
         ];
         for (bytes, text) in cases {
