@@ -36,7 +36,7 @@ impl BatchPolicies for ShippedPolicy {
                 Arc::clone(bundle),
                 Settings::default(),
                 ModuleLimits::default(),
-                Rc::new(NoLog),
+                Arc::new(NoLog),
             )
             .map_err(|error| LocalFault { cause: error.to_string() })?;
         Ok(Rc::new(policy))

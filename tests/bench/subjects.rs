@@ -91,7 +91,7 @@ fn spend_subject(
     let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let module = engine.load("spends", module).unwrap();
     let settings = Settings::new(settings).unwrap();
-    let policy = module.bind(stack, bundle(10), settings, limits, Rc::new(NoLog)).unwrap();
+    let policy = module.bind(stack, bundle(10), settings, limits, Arc::new(NoLog)).unwrap();
     let info = info();
     let work = move || {
         let mut batch = policy.begin().unwrap();

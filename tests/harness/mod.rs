@@ -116,7 +116,7 @@ impl BatchPolicies for ModulePolicies {
     fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         let (settings, limits) = (self.settings.clone(), self.limits);
         let policy =
-            self.module.bind(self.stack, Arc::clone(bundle), settings, limits, Rc::new(NoLog)).unwrap();
+            self.module.bind(self.stack, Arc::clone(bundle), settings, limits, Arc::new(NoLog)).unwrap();
         Ok(Rc::new(policy))
     }
 }

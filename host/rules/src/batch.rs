@@ -1,26 +1,22 @@
 //! A batch policy that is a module: bound to a channel config, and run for one batch after another.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::Arc;
 
-use raddle_core::batch_policy::{self, Batch, BatchPolicy, EnvelopeInfo, Fault, GuestFault, LocalFault};
-use wasmtime::{Store, StoreContextMut};
+use raddle_core::batch_policy::{self, Batch, BatchPolicy, EnvelopeInfo, Fault};
+use wasmtime::Store;
 
-use crate::bindings::exports::raddle::rules::batch_guest;
-use crate::bindings::{self, BatchPolicyPre};
-use crate::engine::ALARM_TICKS;
-use crate::fault::{call_fault, start_fault};
-use crate::host::{Shared, State};
-use crate::limiter::Limiter;
-use crate::log::LogBudget;
-use crate::profile::{HOSTCALL_BYTES, ModuleLimits, REASON_BYTES_MAX};
+use crate::bindings::batch_policy::exports::raddle::rules::batch_guest;
+use crate::bindings::batch_policy::{self as bindings, BatchPolicyPre};
+use crate::call;
+use crate::host::{Creators, Shared, State};
+use crate::profile::{ModuleLimits, REASON_BYTES_MAX};
 use crate::stack::GuestStack;
 use crate::text::printable;
 
 /// A module bound to a channel's config at one config sequence. Stays on its guest thread.
 pub struct ModulePolicy {
-    pub(crate) pre: BatchPolicyPre<State>,
-    pub(crate) shared: Rc<Shared>,
+    pub(crate) pre: BatchPolicyPre<State<Creators>>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) limits: ModuleLimits,
     pub(crate) fuel_to_start: u64,
     pub(crate) stack: GuestStack,
@@ -44,20 +40,14 @@ impl ModulePolicy {
     ///
     /// See [`Fault`].
     pub fn instance(&self) -> Result<ModuleBatch, Fault> {
-        let state = State::new(Rc::clone(&self.shared), Limiter::new(self.limits.memory_bytes()));
-        let mut store = Store::new(self.pre.engine(), state);
-        store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
-        let fuel = self.fuel_to_start;
-        prepare(&mut store, fuel)?;
-        let made = guarded(|| self.pre.instantiate(&mut store))?;
-        close_log(&mut store);
-        let left = store.get_fuel().unwrap_or_default();
-        let guest = made.map_err(|error| match store.data().limiter.denied() {
-            Some(denied) if left == fuel => denied.clone().into(),
-            _ => start_fault(&error, fuel, left < fuel),
-        })?;
-        finish(&mut store, fuel)?;
+        let (store, guest) = call::start(
+            self.pre.engine(),
+            &self.shared,
+            &self.limits,
+            self.fuel_to_start,
+            Creators::default(),
+            |store| self.pre.instantiate(store),
+        )?;
         Ok(ModuleBatch {
             store,
             guest,
@@ -76,7 +66,7 @@ impl BatchPolicy for ModulePolicy {
 
 /// One instance of a module, for one batch.
 pub struct ModuleBatch {
-    store: Store<State>,
+    store: Store<State<Creators>>,
     guest: bindings::BatchPolicy,
     fuel_per_call: u64,
     /// The fault after which the instance must not run again.
@@ -98,7 +88,7 @@ impl ModuleBatch {
         pending: batch_policy::Pending,
         question: Question,
     ) -> Result<bool, Fault> {
-        self.store.data_mut().meet(envelope);
+        self.store.data_mut().own.meet(envelope);
         let envelope = batch_guest::EnvelopeInfo {
             size: envelope.size_bytes,
             header_type: envelope.header_type,
@@ -114,30 +104,17 @@ impl ModuleBatch {
     /// Calls the guest, with fuel of its own. After a fault it is never called again.
     fn call<T>(
         &mut self,
-        call: impl FnOnce(&batch_guest::Guest, StoreContextMut<'_, State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&batch_guest::Guest, &mut Store<State<Creators>>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         if let Some(fault) = &self.broken {
             return Err(fault.clone());
         }
-        let answer = self.call_once(call);
+        let guest = self.guest.raddle_rules_batch_guest();
+        let answer = call::call(&mut self.store, self.fuel_per_call, |store| call(guest, store));
         if let Err(fault) = &answer {
             self.broken = Some(fault.clone());
         }
         answer
-    }
-
-    fn call_once<T>(
-        &mut self,
-        call: impl FnOnce(&batch_guest::Guest, StoreContextMut<'_, State>) -> wasmtime::Result<T>,
-    ) -> Result<T, Fault> {
-        let fuel = self.fuel_per_call;
-        prepare(&mut self.store, fuel)?;
-        let (guest, store) = (self.guest.raddle_rules_batch_guest(), &mut self.store);
-        let answer = guarded(|| call(guest, store.into()));
-        close_log(&mut self.store);
-        let answer = answer?.map_err(|error| call_fault(&error, fuel))?;
-        finish(&mut self.store, fuel)?;
-        Ok(answer)
     }
 }
 
@@ -155,37 +132,4 @@ impl Batch for ModuleBatch {
     fn add(&mut self, envelope: &EnvelopeInfo<'_>, pending: batch_policy::Pending) -> Result<bool, Fault> {
         self.ask(envelope, pending, Question::Add)
     }
-}
-
-/// Gives the next call its fuel, its share of the log and its time until the alarm.
-fn prepare(store: &mut Store<State>, fuel: u64) -> Result<(), Fault> {
-    store.set_fuel(fuel).map_err(|error| local(format!("the engine takes no fuel: {error:#}")))?;
-    store.set_epoch_deadline(ALARM_TICKS);
-    store.data_mut().log = LogBudget::new();
-    Ok(())
-}
-
-/// Tells the log how much of the call's share it did not get.
-fn close_log(store: &mut Store<State>) {
-    let state = store.data_mut();
-    state.log.close(&*state.shared.log);
-}
-
-/// Whether the call ended within its fuel.
-///
-/// The engine looks at the fuel where functions and loops begin, so what a call runs after its last such place is only
-/// counted here.
-fn finish(store: &mut Store<State>, fuel: u64) -> Result<(), Fault> {
-    let left = store.get_fuel().map_err(|error| local(format!("the engine counts no fuel: {error:#}")))?;
-    if left == 0 { Err(GuestFault::OutOfFuel { fuel }.into()) } else { Ok(()) }
-}
-
-/// Runs the engine so that a panic of its or of a host function's is this orderer's fault and no more. The store may be
-/// left half changed; a fault ends its use.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| local("the engine panicked".to_owned()))
-}
-
-fn local(cause: String) -> Fault {
-    LocalFault { cause }.into()
 }

@@ -1,13 +1,16 @@
-//! The engine of batch policies, and the clock of its alarm.
+//! The two engines, one for each kind of module, and the clock of their alarm.
 
+use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use raddle_core::batch_policy::LocalFault;
 use wasmtime::component::Linker;
-use wasmtime::{Engine, EngineWeak, InstanceAllocationStrategy};
+use wasmtime::{Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::host::{self, State};
-use crate::profile::{TARGET, engine_config};
+use crate::host::{self, Creators, Judgement, State, World};
+use crate::profile::{Limit, MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX, TARGET, engine_config};
+use crate::slots::Slots;
 
 /// How often the engine's epoch advances.
 const TICK: Duration = Duration::from_millis(100);
@@ -22,7 +25,7 @@ pub(crate) const ALARM_TICKS: u64 = 100;
 /// Instances are allocated on demand, as one lives for a whole batch.
 pub struct BatchEngine {
     pub(crate) engine: Engine,
-    pub(crate) linker: Linker<State>,
+    pub(crate) linker: Linker<State<Creators>>,
 }
 
 /// Why there is no engine.
@@ -56,16 +59,85 @@ impl BatchEngine {
     ///
     /// See [`EngineError`].
     pub fn new() -> Result<Self, EngineError> {
-        let target = TARGET.ok_or(EngineError::Platform)?;
-        let settings = |error: wasmtime::Error| EngineError::Settings(format!("{error:#}"));
-        let mut config = engine_config(target).map_err(settings)?;
-        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-        let engine = Engine::new(&config).map_err(settings)?;
-        let linker = host::linker(&engine).map_err(settings)?;
-        let clock = engine.weak();
-        std::thread::Builder::new().name("rules-alarm".to_owned()).spawn(move || tick(&clock))?;
+        let (engine, linker) = engine_and_linker(InstanceAllocationStrategy::OnDemand)?;
         Ok(Self { engine, linker })
     }
+}
+
+/// Compiles and runs filters under profile 1. One for each process.
+///
+/// Each envelope gets an instance of its own, so instances come from a pool in which no system call is left: memory
+/// stays mapped, and is zeroed by writing zeros.
+pub struct FilterEngine {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<State<Judgement>>,
+    pub(crate) slots: Arc<Slots>,
+}
+
+impl FilterEngine {
+    /// Makes the engine and starts the clock of its alarm, which ends with the engine. At most `slots` filters run at
+    /// once, and more wait: one for each guest thread is enough. A slot reserves 16 GiB of addresses, and keeps up to
+    /// [`KEPT_BYTES`] for each of its memories.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn new(slots: NonZeroU16) -> Result<Self, EngineError> {
+        let slots = u32::from(slots.get());
+        let (engine, linker) = engine_and_linker(InstanceAllocationStrategy::Pooling(pool(slots)))?;
+        Ok(Self { engine, linker, slots: Arc::new(Slots::new(slots)) })
+    }
+}
+
+/// Bytes of a filter's memory that stay resident for the next one. What a filter grows beyond is given back to the
+/// system, by a call that this filter pays with its time.
+pub const KEPT_BYTES: usize = 1 << 20;
+
+/// Memories in the pool for each slot. Modules that start with different sizes each find one that has theirs already;
+/// to change it takes a system call.
+const MEMORIES_PER_SLOT: u32 = 4;
+
+/// A pool with room for `slots` instances as large as the profile allows.
+fn pool(slots: u32) -> PoolingAllocationConfig {
+    let (tables, instances) = (count(Limit::Tables), count(Limit::CoreInstances));
+    let memories = slots.saturating_mul(MEMORIES_PER_SLOT);
+    let table_elements = usize::try_from(TABLE_ELEMENTS_MAX).unwrap_or(usize::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(instances))
+        .max_core_instances_per_component(instances)
+        .total_memories(memories)
+        .max_memories_per_component(count(Limit::Memories))
+        .max_memories_per_module(count(Limit::Memories))
+        .max_memory_size(usize::try_from(MEMORY_BYTES_MAX).unwrap_or(usize::MAX))
+        .total_tables(slots.saturating_mul(tables))
+        .max_tables_per_component(tables)
+        .max_tables_per_module(tables)
+        .table_elements(table_elements)
+        .max_unused_warm_slots(memories)
+        .linear_memory_keep_resident(KEPT_BYTES)
+        .table_keep_resident(table_elements.saturating_mul(size_of::<usize>()))
+        .pagemap_scan(Enabled::No);
+    pool
+}
+
+fn count(limit: Limit) -> u32 {
+    u32::try_from(limit.allowed()).unwrap_or(u32::MAX)
+}
+
+/// An engine of profile 1 that allocates instances in this way, and the imports of its world.
+fn engine_and_linker<W: World>(
+    allocation: InstanceAllocationStrategy,
+) -> Result<(Engine, Linker<State<W>>), EngineError> {
+    let target = TARGET.ok_or(EngineError::Platform)?;
+    let settings = |error: wasmtime::Error| EngineError::Settings(format!("{error:#}"));
+    let mut config = engine_config(target).map_err(settings)?;
+    config.allocation_strategy(allocation);
+    let engine = Engine::new(&config).map_err(settings)?;
+    let linker = host::linker(&engine).map_err(settings)?;
+    let clock = engine.weak();
+    std::thread::Builder::new().name("rules-alarm".to_owned()).spawn(move || tick(&clock))?;
+    Ok((engine, linker))
 }
 
 fn tick(clock: &EngineWeak) {

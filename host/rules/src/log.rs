@@ -16,8 +16,8 @@ pub enum LogLevel {
     Error,
 }
 
-/// Takes the lines that guests log.
-pub trait LogSink {
+/// Takes the lines that guests log, from any guest thread.
+pub trait LogSink: Send + Sync {
     /// One line. Control characters are escaped.
     fn line(&self, level: LogLevel, line: &str);
 

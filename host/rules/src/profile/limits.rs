@@ -11,6 +11,9 @@ pub const PAGE_BYTES: u64 = 65_536;
 /// Fuel that a call of a batch policy gets when its module does not ask for another amount.
 pub const FUEL_PER_CALL: u64 = 500_000;
 
+/// Fuel that a call of a filter gets when its module does not ask for another amount.
+pub const FILTER_FUEL_PER_CALL: u64 = 5_000_000;
+
 /// Most fuel that any module may ask for, a call. See [`fuel_for_stack`] for how large functions lower it.
 pub const FUEL_PER_CALL_MAX: u64 = 5_000_000;
 
@@ -43,6 +46,9 @@ pub const TABLE_ELEMENTS_MAX: u64 = 10_000;
 
 /// Bytes that one call from guest to host, or one answer, may hand over.
 pub const HOSTCALL_BYTES: usize = 64 << 10;
+
+/// Policies that a filter may ask for, of one envelope.
+pub const POLICIES_PER_ENVELOPE_MAX: usize = 8;
 
 /// Log lines kept of one call.
 pub const LOG_LINES_PER_CALL: u32 = 16;
@@ -281,6 +287,12 @@ impl ModuleLimits {
             return Err(LimitsError::Memory { asked: memory_bytes });
         }
         Ok(Self { fuel_per_call, memory_bytes })
+    }
+
+    /// What a filter has that asks for nothing. (The default is what a batch policy has.)
+    #[must_use]
+    pub const fn of_filter() -> Self {
+        Self { fuel_per_call: FILTER_FUEL_PER_CALL, memory_bytes: MEMORY_BYTES }
     }
 
     /// Fuel that each call gets. Above zero, at most [`FUEL_PER_CALL_MAX`].

@@ -12,13 +12,13 @@ use wasmtime::{Config, Inlining, OptLevel, RegallocAlgorithm, Strategy, WasmBack
 
 pub use features::{PROPOSALS, Proposal, features};
 pub use limits::{
-    FUEL_PER_CALL, FUEL_PER_CALL_MAX, FUEL_TO_START, HOSTCALL_BYTES, LOG_BYTES_PER_CALL, LOG_LINES_PER_CALL,
-    Limit, LimitsError, MEMORY_BYTES, MEMORY_BYTES_MAX, ModuleLimits, PAGE_BYTES, REASON_BYTES_MAX,
-    TABLE_ELEMENTS_MAX, fuel_for_stack,
+    FILTER_FUEL_PER_CALL, FUEL_PER_CALL, FUEL_PER_CALL_MAX, FUEL_TO_START, HOSTCALL_BYTES,
+    LOG_BYTES_PER_CALL, LOG_LINES_PER_CALL, Limit, LimitsError, MEMORY_BYTES, MEMORY_BYTES_MAX, ModuleLimits,
+    PAGE_BYTES, POLICIES_PER_ENVELOPE_MAX, REASON_BYTES_MAX, TABLE_ELEMENTS_MAX, fuel_for_stack,
 };
 #[cfg(test)]
 pub(crate) use prices::PRICED;
-pub use prices::{IMPORT_BASE, LIST_ELEMENT_BYTES, operator_prices};
+pub use prices::{IMPORT_BASE, LIST_ELEMENT_BYTES, POLICY_EVALUATION, operator_prices};
 pub(crate) use prices::{PAGE_GROWN, import_price};
 
 use crate::stack::GUEST_BYTES;

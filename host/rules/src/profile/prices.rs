@@ -12,6 +12,10 @@ pub const IMPORT_BASE: u64 = 100;
 /// Bytes that an element of a list counts, beside its own: its place in the list.
 pub const LIST_ELEMENT_BYTES: u64 = 8;
 
+/// Fuel that an import takes which evaluates a policy, beside its own: what runs for as long as a signature check,
+/// 60 µs where 5 M fuel last 2.4 ms.
+pub const POLICY_EVALUATION: u64 = 130_000;
+
 /// Sets the price of each listed operator, and lists all that have one.
 macro_rules! prices {
     ($($price:literal: $($operator:ident)+;)+) => {

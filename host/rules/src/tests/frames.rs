@@ -203,7 +203,7 @@ fn a_module_with_a_large_function_gets_less_fuel() {
     let error = on_guest_stack("bind", |stack| {
         let module = super::run::load(&guest);
         let Binding { limits, .. } = fuel(FUEL_PER_CALL_MAX);
-        let log = std::rc::Rc::new(crate::NoLog);
+        let log = std::sync::Arc::new(crate::NoLog);
         module.bind(stack, super::run::bundle(), crate::Settings::default(), limits, log).err()
     })
     .unwrap();

@@ -40,8 +40,11 @@ const PARAMETERS: &str = "(param $size i64) (param $has_type i32) (param $type i
 /// A function's name, its type in the component and its type in the core module.
 type Import = (&'static str, &'static str, &'static str);
 
-/// Every import of the world: interface, its types, its functions.
-const IMPORTS: &[(&str, &str, &[Import])] = &[
+/// An interface, its types, its functions.
+pub type Interface = (&'static str, &'static str, &'static [Import]);
+
+/// The imports that both worlds have.
+pub const COMMON: &[Interface] = &[
     (
         "channel",
         r#"(type $l (record (field "max-message-count" u32) (field "absolute-max-bytes" u32)
@@ -75,15 +78,52 @@ const IMPORTS: &[(&str, &str, &[Import])] = &[
         r#"(type $l (enum "debug" "info" "warn" "error")) (export "level" (type $level (eq $l)))"#,
         &[("log", r#"(param "level" $level) (param "message" string)"#, "(param i32 i32 i32)")],
     ),
-    (
-        "creators",
-        "",
-        &[
-            ("msp-id", r#"(param "creator" u32) (result (option string))"#, "(param i32 i32)"),
-            ("identity", r#"(param "creator" u32) (result (list u8))"#, "(param i32 i32)"),
-        ],
-    ),
 ];
+
+const CREATORS: Interface = (
+    "creators",
+    "",
+    &[
+        ("msp-id", r#"(param "creator" u32) (result (option string))"#, "(param i32 i32)"),
+        ("identity", r#"(param "creator" u32) (result (list u8))"#, "(param i32 i32)"),
+    ],
+);
+
+/// Text that brings a world's imports from the component's to the main module.
+#[derive(Default)]
+pub struct Imports {
+    /// The component's imports.
+    pub component: String,
+    /// What lowers them, given `$memory` and `$realloc`.
+    pub lowered: String,
+    /// The main module's imports.
+    pub core: String,
+    /// What the main module is instantiated with.
+    pub with: String,
+}
+
+impl Imports {
+    pub fn of(own: Interface) -> Self {
+        let mut text = Self::default();
+        for (interface, types, functions) in COMMON.iter().chain([&own]) {
+            let open = format!(r#"(import "raddle:rules/{interface}@1.0.0" (instance ${interface} {types}"#);
+            writeln!(text.component, "{open}").unwrap();
+            for (name, component_type, core_type) in *functions {
+                writeln!(text.component, r#"(export "{name}" (func {component_type}))"#).unwrap();
+                writeln!(
+                    text.lowered,
+                    r#"(alias export ${interface} "{name}" (func $c-{name}))
+                       (core func ${name} (canon lower (func $c-{name}) (memory $memory) (realloc $realloc)))"#
+                )
+                .unwrap();
+                writeln!(text.core, r#"(import "host" "{name}" (func ${name} {core_type}))"#).unwrap();
+                writeln!(text.with, r#"(export "{name}" (func ${name}))"#).unwrap();
+            }
+            text.component.push_str("))\n");
+        }
+        text
+    }
+}
 
 impl Guest<'_> {
     /// The component's bytes.
@@ -93,24 +133,7 @@ impl Guest<'_> {
 
     /// The component's text.
     pub fn text(&self) -> String {
-        let (mut imports, mut lowered, mut core, mut with) =
-            (String::new(), String::new(), String::new(), String::new());
-        for (interface, types, functions) in IMPORTS {
-            writeln!(imports, r#"(import "raddle:rules/{interface}@1.0.0" (instance ${interface} {types}"#)
-                .unwrap();
-            for (name, component_type, core_type) in *functions {
-                writeln!(imports, r#"(export "{name}" (func {component_type}))"#).unwrap();
-                writeln!(
-                    lowered,
-                    r#"(alias export ${interface} "{name}" (func $c-{name}))
-                       (core func ${name} (canon lower (func $c-{name}) (memory $memory) (realloc $realloc)))"#
-                )
-                .unwrap();
-                writeln!(core, r#"(import "host" "{name}" (func ${name} {core_type}))"#).unwrap();
-                writeln!(with, r#"(export "{name}" (func ${name}))"#).unwrap();
-            }
-            imports.push_str("))\n");
-        }
+        let Imports { component: imports, lowered, core, with } = Imports::of(CREATORS);
         let Self { memory, realloc, fields, check, fits, add, component } = self;
         format!(
             r#"(component

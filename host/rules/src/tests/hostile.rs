@@ -1,6 +1,6 @@
 //! Guests that misbehave: each ends in a fault that is the same on every orderer.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use raddle_core::batch_policy::{Batch, Fault, GuestFault};
 
@@ -288,7 +288,7 @@ fn a_panic_in_a_host_function_is_a_local_fault_and_no_more() {
     let result = with_logged_policy(
         &guest.build(),
         Binding::default(),
-        || Rc::new(Panics),
+        || Arc::new(Panics),
         |policy| add(&mut policy.instance().unwrap()),
     );
     assert!(matches!(result, Err(Fault::Local(_))), "{result:?}");

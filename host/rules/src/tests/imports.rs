@@ -1,7 +1,6 @@
 //! What each import answers, and what it costs.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use raddle_core::batch_policy::{Batch, EnvelopeInfo, Pending};
 use raddle_core::ids::CreatorNumber;
@@ -151,36 +150,35 @@ fn a_creator_is_known_by_its_number_for_the_whole_batch() {
 
 /// Lines that a test's guest logged.
 #[derive(Default)]
-struct Lines(RefCell<Vec<String>>);
+struct Lines(Mutex<Vec<String>>);
 
 impl LogSink for Lines {
     fn line(&self, level: LogLevel, line: &str) {
-        self.0.borrow_mut().push(format!("{level:?}: {line}"));
+        self.0.lock().unwrap().push(format!("{level:?}: {line}"));
     }
 
     fn dropped(&self, lines: u64) {
-        self.0.borrow_mut().push(format!("{lines} dropped"));
+        self.0.lock().unwrap().push(format!("{lines} dropped"));
     }
 }
 
-fn logged(memory: &str, add: &str) -> Vec<String> {
-    let guest = Guest { memory, add, ..Guest::default() };
-    let lines = std::sync::Mutex::new(Vec::new());
-    on_call(&guest.build(), &lines);
-    lines.into_inner().unwrap()
-}
-
-fn on_call(bytes: &[u8], out: &std::sync::Mutex<Vec<String>>) {
-    thread_local!(static LINES: Rc<Lines> = Rc::default());
-    let log = || LINES.with(|lines| Rc::clone(lines) as Rc<dyn LogSink>);
-    with_logged_policy(bytes, Binding::default(), log, |policy| {
-        let mut batch = policy.instance().unwrap();
-        for _ in 0..2 {
-            add(&mut batch).unwrap();
-            LINES.with(|lines| out.lock().unwrap().append(&mut lines.0.borrow_mut()));
-            out.lock().unwrap().push("end of call".to_owned());
-        }
-    });
+fn logged(memory: &str, add_body: &str) -> Vec<String> {
+    let guest = Guest { memory, add: add_body, ..Guest::default() };
+    let lines = Arc::new(Lines::default());
+    let log = Arc::clone(&lines);
+    with_logged_policy(
+        &guest.build(),
+        Binding::default(),
+        || log,
+        |policy| {
+            let mut batch = policy.instance().unwrap();
+            for _ in 0..2 {
+                add(&mut batch).unwrap();
+                lines.0.lock().unwrap().push("end of call".to_owned());
+            }
+        },
+    );
+    lines.0.lock().unwrap().clone()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod check;
 mod faults;
+mod filters;
 mod frames;
 mod fuel;
 mod guest;

@@ -1,7 +1,6 @@
 //! Runs guests: one engine for all tests, one guest thread for each.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -58,13 +57,13 @@ pub fn with_policy<T: Send>(
     binding: Binding,
     work: impl FnOnce(&ModulePolicy) -> T + Send,
 ) -> T {
-    with_logged_policy(bytes, binding, || Rc::new(NoLog), work)
+    with_logged_policy(bytes, binding, || Arc::new(NoLog), work)
 }
 
 pub fn with_logged_policy<T: Send>(
     bytes: &[u8],
     binding: Binding,
-    log: impl FnOnce() -> Rc<dyn LogSink> + Send,
+    log: impl FnOnce() -> Arc<dyn LogSink> + Send,
     work: impl FnOnce(&ModulePolicy) -> T + Send,
 ) -> T {
     let module = load(bytes);

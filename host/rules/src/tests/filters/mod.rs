@@ -1,0 +1,11 @@
+//! Filters: on the tuned pool, one instance for each envelope.
+
+mod admission;
+mod fuel;
+mod guest;
+mod hostile;
+mod imports;
+mod isolation;
+mod pool;
+mod run;
+mod standard;
