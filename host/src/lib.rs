@@ -10,6 +10,7 @@
 
 pub mod cli;
 pub mod manual;
+pub mod node;
 pub mod replay;
 mod shipped_policy;
 

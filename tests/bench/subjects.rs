@@ -73,7 +73,7 @@ impl BatchPolicies for Native {
 }
 
 fn bundle(max_message_count: u32) -> Arc<Bundle> {
-    let (_, bundle) = read_genesis(Bytes::from_static(GENESIS)).unwrap();
+    let bundle = read_genesis(Bytes::from_static(GENESIS)).unwrap().bundle;
     let batch_size =
         BatchSize { max_message_count, preferred_max_bytes: 2 << 20, absolute_max_bytes: 10 << 20 };
     Arc::new(Bundle { batch_size, ..bundle })

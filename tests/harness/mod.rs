@@ -15,7 +15,7 @@ use prost::Message as _;
 use raddle::replay::{Records, Topic};
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, LocalFault};
 use raddle_core::block::BlockHash;
-use raddle_core::bundle::{Bundle, read_genesis};
+use raddle_core::bundle::{Bundle, Genesis, read_genesis};
 use raddle_core::chain::{Action, Chain, ChainState, CutBlock, Event, Note, Verdict};
 use raddle_core::ids::Offset;
 use raddle_proto::{common, hash};
@@ -61,7 +61,7 @@ impl Recorded {
     }
 
     pub fn start(&self) -> (ChainState, Arc<Bundle>) {
-        let (block, bundle) = read_genesis(self.genesis.clone()).unwrap();
+        let Genesis { block, bundle, .. } = read_genesis(self.genesis.clone()).unwrap();
         let header = block.header.unwrap();
         let genesis_hash = hash::block_header_hash(header.number, &header.previous_hash, &header.data_hash);
         (ChainState::genesis(BlockHash(genesis_hash)), Arc::new(bundle))

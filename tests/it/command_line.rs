@@ -235,7 +235,7 @@ fn what_is_no_genesis_block_gets_one_sentence() {
 /// The recorded genesis block with one capability renamed, and the data hash made to match again.
 #[test]
 fn a_genesis_block_with_unsupported_capabilities_is_refused_by_name() {
-    let mut block = read_genesis(genesis().into()).unwrap().0;
+    let mut block = read_genesis(genesis().into()).unwrap().block;
     let mut envelope = block.data.as_ref().unwrap().data[0].to_vec();
     let name = envelope.windows(4).position(|window| window == b"V2_0").unwrap();
     envelope[name + 1] = b'9';

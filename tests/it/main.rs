@@ -4,7 +4,9 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod any_bytes;
+mod broadcast;
 mod command_line;
 mod faults;
 mod recorded;

@@ -67,7 +67,7 @@ fn answers(policy: &dyn raddle_core::batch_policy::BatchPolicy, sizes: &[u64]) -
 #[test]
 fn the_shipped_guest_answers_as_the_native_rule_does() {
     with_guest_stack(|stack| {
-        let (_, bundle) = read_genesis(Recorded::mychannel().genesis).unwrap();
+        let bundle = read_genesis(Recorded::mychannel().genesis).unwrap().bundle;
         let policies = ModulePolicies::new(stack, BATCH_COUNT_AND_BYTES.bytes, &[], ModuleLimits::default());
         let config =
             ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };

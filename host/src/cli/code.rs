@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::manual;
+
 /// A code, `RDL-nnnn`. The first digit says who acts: 1 the client, 2 the module's author, 3 the channel's admin,
 /// 4 the operator, 9 us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +23,26 @@ pub enum Code {
     File,
     /// An MSP folder gives no identity to sign with.
     Msp,
+    /// An envelope's headers cannot be read.
+    EnvelopeUnreadable,
+    /// No channel has the id that stands in an envelope.
+    ChannelUnknown,
+    /// An envelope is of a type that only orderers make.
+    TypeNotTaken,
+    /// A filter refuses an envelope.
+    Filter,
+    /// An envelope is not what peers can live with.
+    Invariant,
+    /// A channel is in maintenance.
+    Maintenance,
+    /// Config updates are not taken.
+    ConfigUpdate,
+    /// A filter fails at an envelope.
+    FilterFault,
+    /// A filter does not run on this orderer.
+    FilterLocal,
+    /// The ordered log does not take a record.
+    OrderedLog,
     /// Nothing is known by the name that was asked for.
     UnknownTopic,
     /// The sandbox does not start on this machine.
@@ -31,8 +53,16 @@ pub enum Code {
 
 impl Code {
     /// All codes, in ascending order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 20] = [
         Self::UnknownTopic,
+        Self::EnvelopeUnreadable,
+        Self::ChannelUnknown,
+        Self::TypeNotTaken,
+        Self::Filter,
+        Self::Invariant,
+        Self::Maintenance,
+        Self::ConfigUpdate,
+        Self::FilterFault,
         Self::Genesis,
         Self::OtherChannel,
         Self::TopicLine,
@@ -41,6 +71,8 @@ impl Code {
         Self::File,
         Self::Msp,
         Self::Sandbox,
+        Self::FilterLocal,
+        Self::OrderedLog,
         Self::Bug,
     ];
 
@@ -49,6 +81,14 @@ impl Code {
     pub const fn number(self) -> u16 {
         match self {
             Self::UnknownTopic => 1001,
+            Self::EnvelopeUnreadable => 1101,
+            Self::ChannelUnknown => 1102,
+            Self::TypeNotTaken => 1103,
+            Self::Filter => 1104,
+            Self::Invariant => 1105,
+            Self::Maintenance => 1106,
+            Self::ConfigUpdate => 1107,
+            Self::FilterFault => 2001,
             Self::Genesis => 4001,
             Self::OtherChannel => 4002,
             Self::TopicLine => 4003,
@@ -57,6 +97,8 @@ impl Code {
             Self::File => 4006,
             Self::Msp => 4007,
             Self::Sandbox => 4008,
+            Self::FilterLocal => 4101,
+            Self::OrderedLog => 4102,
             Self::Bug => 9001,
         }
     }
@@ -69,70 +111,12 @@ impl Code {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }
 
-    /// Cause and remedy.
+    /// What it means: one sentence, then cause and remedy.
     #[must_use]
-    pub const fn explanation(self) -> &'static str {
-        match self {
-            Self::UnknownTopic => {
-                "There is no help on what was asked for.\n\n\
-                 Call `help` without a name: it lists the topics and the codes."
-            }
-            Self::Genesis => {
-                "The file given as genesis block is not the first block of a channel that can be ordered here.\n\n\
-                 It must hold one marshalled common.Block with number 0 whose envelope is the channel's config, as\n\
-                 configtxgen writes it or as `peer channel fetch 0` gets it. The config may ask only for capabilities\n\
-                 that this version has: Orderer V1_1, V1_4_2, V2_0, RADDLE_1_0; Channel V1_1, V1_3, V1_4_2, V1_4_3,\n\
-                 V2_0. A block that was cut short or changed does not match the data hash in its own header: fetch it\n\
-                 again."
-            }
-            Self::OtherChannel => {
-                "The topic holds envelopes of another channel than the genesis block is of.\n\n\
-                 A channel's topic has the channel's name. Give the genesis block of that channel, or the dump of the\n\
-                 other topic. Nothing was written."
-            }
-            Self::TopicLine => {
-                "A line of the topic dump is no record.\n\n\
-                 Nothing was written: a block that lacks an envelope would fork the channel.\n\n\
-                 Each line is one JSON object with `offset` (a number) and `value` (the marshalled KafkaMessage in\n\
-                 base64, or null); `key` may be there and is expected to be \"0\". If the file's end is the\n\
-                 problem, the dump was cut off: dump the topic again. A value that is no KafkaMessage is another\n\
-                 matter: orderers skip it, and so does the replay."
-            }
-            Self::TopicOffsets => {
-                "The dump's offsets are not 0, 1, 2, … in order. Nothing was written.\n\n\
-                 A missing record may hold envelopes, so blocks made without it would not be the channel's. Orderers\n\
-                 neither write in transactions nor compact their topics, so a topic of theirs has no gaps of its own.\n\
-                 Look whether the dump was filtered, joined from parts, or begins where Kafka had already deleted\n\
-                 records (the topic's retention.ms must be -1). Then dump it again, from the beginning."
-            }
-            Self::ChainHalted => {
-                "The channel cannot go on at a record without risking other blocks than the other orderers have.\n\n\
-                 The message names the cause: a capability that this version does not have (use a version that has\n\
-                 it), or a batch policy that cannot run on this machine (memory, addresses for its stack, a processor\n\
-                 that is far too slow). Nothing was written."
-            }
-            Self::File => {
-                "A file or folder cannot be read or written; the message says which and why.\n\n\
-                 The output appears under its name only when it is whole: until then it is a file beside it whose\n\
-                 name begins with `.raddle-`, so its folder must take new files."
-            }
-            Self::Msp => {
-                "The MSP folder gives no identity to sign blocks with.\n\n\
-                 It is laid out as Fabric's tools do it: one certificate in `signcerts`, and its private key (P-256,\n\
-                 PKCS #8, PEM) in `keystore`. For an orderer this is the folder that LocalMSPDir of orderer.yaml\n\
-                 names.\n\
-                 Without --msp-id and --msp-dir blocks are written unsigned."
-            }
-            Self::Sandbox => {
-                "The sandbox for modules does not start on this machine.\n\n\
-                 It needs addresses, not memory: 272 MiB of stack for each channel's thread and some for each module.\n\
-                 Look at `ulimit -v` and at the container's limits."
-            }
-            Self::Bug => {
-                "This is our mistake. No input, file or module should lead here.\n\n\
-                 Please report what you called and what it printed."
-            }
-        }
+    pub fn explanation(self) -> &'static str {
+        let heading = format!("## {self}\n\n");
+        let (_, section) = manual::CODES.split_once(&heading).unwrap_or_default();
+        section.split("\n## ").next().unwrap_or_default().trim_end()
     }
 }
 
@@ -145,6 +129,13 @@ impl fmt::Display for Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_a_client_of_broadcast_is_told_is_explained() {
+        for code in crate::node::answers::CODES.iter().chain(&raddle_serve::channels::Code::OF_THIS_CRATE) {
+            assert!(Code::parse(&code.to_string()).is_some(), "{code}");
+        }
+    }
 
     #[test]
     fn codes_are_distinct_ascending_and_found_by_what_people_type() {

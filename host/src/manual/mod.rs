@@ -16,6 +16,12 @@ pub const PAGES: [Page; 3] = [
     Page { name: "topic-dump", text: include_str!("topic-dump.md") },
 ];
 
+/// What each error code means, a section for each: what `raddle help CODE` prints.
+pub const CODES: &str = include_str!("codes.md");
+
+#[doc = include_str!("codes.md")]
+pub mod codes {}
+
 #[doc = include_str!("cut.md")]
 pub mod cut {}
 

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use raddle_core::batch_policy::BatchPolicies;
 use raddle_core::block::BlockHash;
-use raddle_core::bundle::{Bundle, GenesisError, read_genesis};
+use raddle_core::bundle::{Bundle, Genesis, GenesisError, read_genesis};
 use raddle_core::chain::{
     Action, Chain, ChainError, ChainState, Class, CutBlock, Event, Note, Purpose, Verdict,
 };
@@ -219,7 +219,7 @@ impl<'a> Replay<'a> {
         policies: Rc<dyn BatchPolicies>,
         signer: Option<&'a Signer>,
     ) -> Result<Self, ReplayError> {
-        let (genesis, bundle) = read_genesis(genesis)?;
+        let Genesis { block: genesis, bundle, .. } = read_genesis(genesis)?;
         let bundle = Arc::new(bundle);
         let header = genesis.header.clone().unwrap_or_default();
         let genesis_hash = hash::block_header_hash(header.number, &header.previous_hash, &header.data_hash);

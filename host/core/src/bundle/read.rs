@@ -125,12 +125,23 @@ pub enum GenesisError {
     Bundle(#[from] BundleError),
 }
 
-/// The channel's config in the genesis block `bytes`, and the block.
+/// A channel's first block, and the config in it.
+#[derive(Clone, Debug)]
+pub struct Genesis {
+    /// The block.
+    pub block: common::Block,
+    /// What ordering needs of the config.
+    pub bundle: Bundle,
+    /// The whole config.
+    pub channel_group: common::ConfigGroup,
+}
+
+/// Reads a genesis block.
 ///
 /// # Errors
 ///
 /// See [`GenesisError`].
-pub fn read_genesis(bytes: Bytes) -> Result<(common::Block, Bundle), GenesisError> {
+pub fn read_genesis(bytes: Bytes) -> Result<Genesis, GenesisError> {
     let block: common::Block = go_decode(bytes).map_err(GenesisError::NotABlock)?;
     let header = block.header.as_ref().ok_or(GenesisError::Incomplete("header"))?;
     if header.number != 0 {
@@ -153,7 +164,8 @@ pub fn read_genesis(bytes: Bytes) -> Result<(common::Block, Bundle), GenesisErro
     }
     let config = read_config_envelope(&envelope).map_err(not_config)?;
     let bundle = read_bundle(ChannelId(channel_header.channel_id), config.config.as_ref())?;
-    Ok((block, bundle))
+    let channel_group = config.config.and_then(|config| config.channel_group).unwrap_or_default();
+    Ok(Genesis { block, bundle, channel_group })
 }
 
 /// The `ConfigEnvelope` in a CONFIG envelope.

@@ -1,0 +1,89 @@
+//! The one place where what a node meets becomes what a client of Broadcast is told.
+
+use raddle_ordering::AppendError;
+use raddle_proto::common::Status;
+use raddle_rules::admission::{Reason, Refusal as RuleRefusal};
+use raddle_serve::channels::{Code, Detail, Failure, NotTaken, Refusal, RefusalStatus};
+use serde_json::{Map, Value, json};
+
+use super::workers::NotCompleted;
+
+/// A filter refuses the envelope.
+pub const FILTER: Code = Code(1104);
+/// The envelope is not what peers can live with.
+pub const INVARIANT: Code = Code(1105);
+/// The channel is in maintenance.
+pub const MAINTENANCE: Code = Code(1106);
+/// Config updates are not taken.
+pub const CONFIG_UPDATE: Code = Code(1107);
+/// A filter fails at the envelope, on every orderer alike.
+pub const FILTER_FAULT: Code = Code(2001);
+/// A filter does not run on this orderer.
+pub const FILTER_LOCAL: Code = Code(4101);
+/// The ordered log does not take the record.
+pub const ORDERED_LOG: Code = Code(4102);
+/// Our bug.
+pub const BUG: Code = Code(9001);
+
+/// All codes that a node answers with.
+pub const CODES: [Code; 8] =
+    [FILTER, INVARIANT, MAINTENANCE, CONFIG_UPDATE, FILTER_FAULT, FILTER_LOCAL, ORDERED_LOG, BUG];
+
+/// The rules do not let an envelope pass.
+#[must_use]
+pub fn not_taken(refusal: RuleRefusal) -> NotTaken {
+    let RuleRefusal { status, info, reason } = refusal;
+    let (code, members) = match &reason {
+        Reason::Filter { module } => (FILTER, json!({ "module": module })),
+        Reason::Fault { module, fault } => {
+            (FILTER_FAULT, json!({ "module": module, "fault": fault.to_string() }))
+        }
+        Reason::Invariant(_) => (INVARIANT, json!({})),
+        Reason::NoVerdict(unknown) => {
+            let detail = detail(FILTER_LOCAL, json!({ "module": unknown.module }));
+            return Failure { info, detail }.into();
+        }
+    };
+    let status = match status {
+        Status::Forbidden => RefusalStatus::Forbidden,
+        Status::RequestEntityTooLarge => RefusalStatus::TooLarge,
+        _ => RefusalStatus::BadRequest,
+    };
+    Refusal { status, info, detail: detail(code, members) }.into()
+}
+
+/// The log does not take a record. Fabric has one sentence for all of it; the cause goes into the trailer.
+///
+/// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `order`.
+#[must_use]
+pub fn not_appended(error: &AppendError) -> Failure {
+    let members = json!({
+        "cause": error.to_string(),
+        "outcome": if error.is_outcome_unknown() { "unknown" } else { "not ordered" },
+    });
+    Failure { info: "cannot enqueue".into(), detail: detail(ORDERED_LOG, members) }
+}
+
+/// A judgement was not completed.
+#[must_use]
+pub fn not_completed(error: NotCompleted) -> Failure {
+    Failure { info: error.to_string(), detail: Detail::from(BUG) }
+}
+
+/// Config updates are not taken: gateways shall try another orderer.
+#[must_use]
+pub fn no_config_updates() -> Refusal {
+    Refusal {
+        status: RefusalStatus::ServiceUnavailable,
+        info: "this version of the orderer takes no config updates".into(),
+        detail: Detail::from(CONFIG_UPDATE),
+    }
+}
+
+fn detail(code: Code, members: Value) -> Detail {
+    let reason = match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    Detail { code, reason }
+}

@@ -1,0 +1,147 @@
+//! Broadcast over a real socket: every answer is Fabric's, status and text, and what is answered SUCCESS is in the log.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use prost::Message as _;
+use raddle::node::{Node, NodeSettings};
+use raddle_core::ids::{ChannelId, Offset};
+use raddle_ordering::OrderedLog;
+use raddle_ordering::local::{LocalLog, Settings, system_clock};
+use raddle_proto::common;
+use raddle_proto::wire::{Envelope, KafkaMessage, Regular};
+use raddle_serve::client::AtomicBroadcastClient;
+use raddle_serve::server::{Server, ServerSettings};
+use tempfile::TempDir;
+use tonic::transport::Endpoint;
+
+use crate::harness::{Recorded, golden};
+
+#[derive(serde::Deserialize)]
+struct Case {
+    name: String,
+    status: String,
+    info: String,
+    envelope: String,
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_slice(&std::fs::read(golden("broadcast-cases.json")).unwrap()).unwrap()
+}
+
+/// Cases that rest on a system channel, which a node that starts channels from their own blocks has not.
+const NEED_A_SYSTEM_CHANNEL: [&str; 4] = [
+    "channel-id-empty",
+    "channel-unknown",
+    "system-channel-type-config-update",
+    "system-channel-type-config",
+];
+
+/// Go's library writes `proto:` and then one of two spaces at random, and words of its own.
+fn comparable(info: &str) -> String {
+    info.split("proto:").next().unwrap_or_default().to_owned()
+}
+
+struct Running {
+    endpoint: String,
+    log: Arc<dyn OrderedLog>,
+    _folder: TempDir,
+}
+
+async fn start() -> Running {
+    let folder = TempDir::new().unwrap();
+    let log =
+        LocalLog::create(&folder.path().join("log.redb"), &Settings::default(), system_clock()).unwrap();
+    let log: Arc<dyn OrderedLog> = Arc::new(log);
+    let node = Node::start([Recorded::mychannel().genesis], &log, NodeSettings::default()).unwrap();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let server = Server::bind(address, Arc::new(node), ServerSettings::default()).await.unwrap();
+    let endpoint = format!("http://{}", server.local_address().unwrap());
+    tokio::spawn(server.run(std::future::pending()));
+    Running { endpoint, log, _folder: folder }
+}
+
+/// Sends envelopes on one stream; answers what came until the stream's end.
+async fn send(endpoint: &str, envelopes: Vec<common::Envelope>) -> Vec<(i32, String)> {
+    let channel = Endpoint::from_shared(endpoint.to_owned()).unwrap().connect().await.unwrap();
+    let mut client = AtomicBroadcastClient::new(channel);
+    let mut answers = client.broadcast(tokio_stream::iter(envelopes)).await.unwrap().into_inner();
+    let mut got = Vec::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        got.push((answer.status, answer.info));
+    }
+    got
+}
+
+async fn logged(log: &Arc<dyn OrderedLog>, count: usize) -> Vec<Regular> {
+    use tokio_stream::StreamExt as _;
+    let mut records = log.read(&ChannelId("mychannel".into()), Offset(0));
+    let mut logged = Vec::new();
+    while logged.len() < count {
+        let record = records.next().await.unwrap().unwrap();
+        let KafkaMessage::Regular(regular) = KafkaMessage::unmarshal(record.value).unwrap() else { panic!() };
+        logged.push(regular);
+    }
+    logged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_recorded_case_gets_the_recorded_answer() {
+    let running = start().await;
+    let mut admitted = Vec::new();
+    let mut compared = 0;
+    for case in cases().iter().filter(|case| !NEED_A_SYSTEM_CHANNEL.contains(&case.name.as_str())) {
+        let bytes = Bytes::from(STANDARD.decode(&case.envelope).unwrap());
+        let ours = Envelope::unmarshal(bytes.clone()).unwrap();
+        // The client's message type drops what it does not know, so such a case is sent without it.
+        let envelope = common::Envelope::decode(bytes).unwrap();
+        let answers = send(&running.endpoint, vec![envelope.clone()]).await;
+        let [(status, info)] = answers.as_slice() else { panic!("{}: {answers:?}", case.name) };
+        let status = common::Status::try_from(*status).unwrap().as_str_name();
+        assert_eq!(
+            (status, comparable(info).as_str()),
+            (case.status.as_str(), comparable(&case.info).as_str()),
+            "{}: {info}",
+            case.name
+        );
+        if status == "SUCCESS" {
+            admitted.push(Envelope::new(ours.payload(), ours.signature()).marshal());
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 33);
+    let logged = logged(&running.log, admitted.len()).await;
+    assert!(logged.iter().all(|record| record.config_sequence == 1 && record.original_offset == 0));
+    assert_eq!(logged.into_iter().map(|record| record.payload).collect::<Vec<_>>(), admitted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_channel_is_refused_as_where_there_is_no_system_channel() {
+    let running = start().await;
+    let case = cases().into_iter().find(|case| case.name == "channel-unknown").unwrap();
+    let envelope = common::Envelope::decode(STANDARD.decode(&case.envelope).unwrap().as_slice()).unwrap();
+    let answers = send(&running.endpoint, vec![envelope]).await;
+    let info = "channel creation request not allowed because the orderer system channel is not defined";
+    assert_eq!(answers, [(400, info.to_owned())]);
+}
+
+/// 64 envelopes at once, the 41st of them tampered with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_behind_a_refusal_is_in_the_log_and_everything_before_it_is() {
+    let running = start().await;
+    let good = cases().into_iter().find(|case| case.name == "message-ok").unwrap();
+    let good = common::Envelope::decode(STANDARD.decode(&good.envelope).unwrap().as_slice()).unwrap();
+    let mut envelopes = vec![good.clone(); 64];
+    let mut payload = good.payload.to_vec();
+    *payload.last_mut().unwrap() ^= 1;
+    envelopes[40].payload = payload.into();
+    let answers = send(&running.endpoint, envelopes).await;
+    assert_eq!(answers.len(), 41);
+    assert!(answers[..40].iter().all(|(status, _)| *status == 200));
+    assert_eq!(answers[40].0, 403);
+    // One more, so that the log's end is known.
+    assert_eq!(send(&running.endpoint, vec![good]).await.len(), 1);
+    assert_eq!(logged(&running.log, 41).await.len(), 41);
+}
