@@ -127,6 +127,37 @@ async fn an_unknown_channel_is_refused_as_where_there_is_no_system_channel() {
     assert_eq!(answers, [(400, info.to_owned())]);
 }
 
+/// Sends one recorded case; answers code and details of the stream's trailers.
+async fn trailers(endpoint: &str, name: &str) -> (String, serde_json::Value) {
+    let case = cases().into_iter().find(|case| case.name == name).unwrap();
+    let envelope = common::Envelope::decode(STANDARD.decode(&case.envelope).unwrap().as_slice()).unwrap();
+    let channel = Endpoint::from_shared(endpoint.to_owned()).unwrap().connect().await.unwrap();
+    let mut client = AtomicBroadcastClient::new(channel);
+    let mut answers = client.broadcast(tokio_stream::iter([envelope])).await.unwrap().into_inner();
+    while answers.message().await.unwrap().is_some() {}
+    let trailers = answers.trailers().await.unwrap().unwrap();
+    let code = trailers.get("raddle-code").unwrap().to_str().unwrap().to_owned();
+    let reason = trailers.get_bin("raddle-reason-bin").unwrap().to_bytes().unwrap();
+    assert!(reason.len() <= 4096);
+    (code, serde_json::from_slice(&reason).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_read_the_channel_is_told_why_a_signature_does_not_do() {
+    let running = start().await;
+    let (code, reason) = trailers(&running.endpoint, "peer-not-a-writer").await;
+    assert_eq!((code.as_str(), reason["module"].as_str()), ("RDL-1104", Some("signature")));
+    let proof = reason["proof"].as_str().unwrap();
+    assert!(proof.contains("/Channel/Application/Writers") && proof.contains("Org1MSP"), "{proof}");
+    // Whoever did not sign is nobody, and is told nothing of the channel's members.
+    for name in ["payload-tampered", "msp-unknown", "signature-missing", "certificate-wrong-ca"] {
+        let (code, reason) = trailers(&running.endpoint, name).await;
+        assert_eq!((code.as_str(), reason.get("proof")), ("RDL-1104", None), "{name}");
+    }
+    let (code, reason) = trailers(&running.endpoint, "certificate-expired").await;
+    assert_eq!((code.as_str(), reason["module"].as_str()), ("RDL-1104", Some("expiration")));
+}
+
 /// 64 envelopes at once, the 41st of them tampered with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_behind_a_refusal_is_in_the_log_and_everything_before_it_is() {

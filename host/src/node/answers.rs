@@ -29,12 +29,15 @@ pub const BUG: Code = Code(9001);
 pub const CODES: [Code; 8] =
     [FILTER, INVARIANT, MAINTENANCE, CONFIG_UPDATE, FILTER_FAULT, FILTER_LOCAL, ORDERED_LOG, BUG];
 
-/// The rules do not let an envelope pass.
+/// The rules do not let an envelope pass. `proof` is why its signature does not do, for clients that may know.
 #[must_use]
-pub fn not_taken(refusal: RuleRefusal) -> NotTaken {
+pub fn not_taken(refusal: RuleRefusal, proof: Option<&str>) -> NotTaken {
     let RuleRefusal { status, info, reason } = refusal;
     let (code, members) = match &reason {
-        Reason::Filter { module } => (FILTER, json!({ "module": module })),
+        Reason::Filter { module } => match proof {
+            Some(proof) => (FILTER, json!({ "module": module, "proof": proof })),
+            None => (FILTER, json!({ "module": module })),
+        },
         Reason::Fault { module, fault } => {
             (FILTER_FAULT, json!({ "module": module, "fault": fault.to_string() }))
         }

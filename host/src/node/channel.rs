@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use raddle_core::access::Access;
+use raddle_core::access::{Access, PolicyVerdict};
 use raddle_core::bundle::{Bundle, ConsensusState};
 use raddle_core::ids::ChannelId;
+use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS, ORDERER_WRITERS};
 use raddle_ordering::{AppendError, OrderedLog};
-use raddle_proto::wire::{self, KafkaMessage};
-use raddle_rules::admission::{Filters, RuleSet};
+use raddle_proto::common::Status;
+use raddle_proto::wire::{self, Envelope, KafkaMessage};
+use raddle_rules::admission::{Filters, Reason, Refusal as RuleRefusal, RuleSet};
+use raddle_rules::shipped::SIGNATURE;
 use raddle_rules::{Case, Timestamp};
 use raddle_serve::channels::{
     Admitted, BoxFuture, BroadcastChannel, Detail, Failure, NotTaken, Received, Refusal, RefusalStatus,
@@ -17,6 +20,9 @@ use raddle_serve::channels::{
 use super::answers;
 use super::judge::EnvelopeJudge;
 use super::workers::Workers;
+
+/// Bytes of a proof that a client is told: with its quotes and the rest of the details it stays below 4 KiB.
+const PROOF_BYTES_MAX: usize = 3 << 10;
 
 /// What a channel judges by: bundle, config sequence and rules are one value, so that no envelope is judged by one
 /// config and stamped with another.
@@ -67,7 +73,10 @@ impl BroadcastChannel for Channel {
             let config_sequence = rules.set.bundle().sequence;
             match rules.set.admit(stack, Filters::All, &case) {
                 Ok(()) => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
-                Err(refusal) => Err(answers::not_taken(refusal)),
+                Err(refusal) => {
+                    let proof = why_denied(&rules, &refusal, &envelope);
+                    Err(answers::not_taken(refusal, proof.as_deref()))
+                }
             }
         });
         Box::pin(async { judged.await.unwrap_or_else(|error| Err(answers::not_completed(error).into())) })
@@ -90,6 +99,25 @@ impl BroadcastChannel for Channel {
             appended.await.map(|_| ()).map_err(|error: AppendError| answers::not_appended(&error))
         })
     }
+}
+
+/// Who signed and what was needed, if the signature policy is what refuses. It goes to the log at debug, and to the client
+/// only if it may read the channel: the proof tells who its members are.
+fn why_denied(rules: &Rules, refusal: &RuleRefusal, envelope: &Envelope) -> Option<String> {
+    let is_denied = refusal.status == Status::Forbidden
+        && matches!(&refusal.reason, Reason::Filter { module } if module == SIGNATURE.name);
+    if !is_denied {
+        return None;
+    }
+    let bundle = rules.set.bundle();
+    let policy = match bundle.consensus.state {
+        ConsensusState::Normal => CHANNEL_WRITERS,
+        ConsensusState::Maintenance => ORDERER_WRITERS,
+    };
+    let proof = rules.access.prove(policy, envelope)?.render(PROOF_BYTES_MAX);
+    tracing::debug!(channel = %bundle.channel, info = %refusal.info, %proof, "envelope refused");
+    let may_read = rules.access.evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
+    may_read.then_some(proof)
 }
 
 /// Source: fabric v2.5.16 `orderer/common/msgprocessor/standardchannel.go` `ProcessNormalMsg`,
