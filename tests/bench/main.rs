@@ -4,6 +4,8 @@
 //! machine's speed drifts. `cargo xtask bench` runs this; results are kept in `RESULTS.md` beside this file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod broadcast;
+mod filters;
 mod subjects;
 
 use std::time::{Duration, Instant};
@@ -34,7 +36,7 @@ fn main() {
         "{:<46} {:>10} {:>10} | {:<34} {:>10} | {:>7}",
         "", "µs a unit", "units a s", "", "µs a unit", "ratio"
     );
-    subjects::all(&mut |mut line| {
+    let mut measure = |mut line: Line<'_>| {
         let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
             let our = time(&mut line.subject);
@@ -55,7 +57,10 @@ fn main() {
             their,
             ratio
         );
-    });
+    };
+    subjects::all(&mut measure);
+    filters::all(&mut measure);
+    broadcast::all();
 }
 
 /// Microseconds a unit.
