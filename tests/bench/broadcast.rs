@@ -1,7 +1,7 @@
 //! Broadcast over loopback, from a client's stream to a durable record and back.
 //!
-//! Client, server, filters and log are one process on one machine, so CPU an envelope includes the client's. The envelope
-//! is a recorded one, of 1.2 KB, with a real identity and signature.
+//! Client, server, filters and log are one process on one machine, so CPU an envelope includes the client's. The
+//! envelope is a recorded one, of 1 KB, with a real identity and signature.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

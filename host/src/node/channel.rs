@@ -101,8 +101,8 @@ impl BroadcastChannel for Channel {
     }
 }
 
-/// Who signed and what was needed, if the signature policy is what refuses. It goes to the log at debug, and to the client
-/// only if it may read the channel: the proof tells who its members are.
+/// Who signed and what was needed, if the signature policy is what refuses. It goes to the log at debug, and to the
+/// client only if it may read the channel: the proof tells who its members are.
 fn why_denied(rules: &Rules, refusal: &RuleRefusal, envelope: &Envelope) -> Option<String> {
     let is_denied = refusal.status == Status::Forbidden
         && matches!(&refusal.reason, Reason::Filter { module } if module == SIGNATURE.name);
