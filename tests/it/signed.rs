@@ -6,9 +6,11 @@ use std::process::{Command, Output};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use prost::Message as _;
+use raddle_msp::Certificate;
 use raddle_proto::{common, hash, msp};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
-use x509_cert::der::{DecodePem as _, Encode as _};
 
 use crate::harness::{golden, read_blocks, repository};
 
@@ -35,8 +37,11 @@ fn each_block_is_signed_once_over_metadata_signature_header_and_header() {
     let output = replay(folder.path(), &identity());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let pem = fs::read(identity().join("signcerts/orderer-cert.pem")).unwrap();
-    let certificate = x509_cert::Certificate::from_pem(&pem).unwrap();
-    let public_key = certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes();
+    let der = CertificateDer::from_pem_slice(&pem).unwrap();
+    let certificate = Certificate::parse(der.to_vec().into()).unwrap();
+    let key_info = certificate.raw_key_info();
+    // The uncompressed point is at the end.
+    let public_key = &key_info[key_info.len() - 65..];
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, public_key);
     let blocks = read_blocks(fs::read(folder.path().join("out.blocks")).unwrap());
     assert_eq!(blocks.len(), 262);
@@ -64,19 +69,14 @@ const HALF_ORDER: [u8; 32] = [
     0x73, 0x7d, 0x56, 0xd3, 0x8b, 0xcf, 0x42, 0x79, 0xdc, 0xe5, 0x61, 0x7e, 0x31, 0x92, 0xa8,
 ];
 
+/// The second integer of the signature: SEQUENCE { r, s }, each with its length in one byte.
 fn has_low_s(signature: &[u8]) -> bool {
-    use x509_cert::der::asn1::UintRef;
-    use x509_cert::der::{Decode as _, Reader as _, SliceReader};
-    let mut reader = SliceReader::new(signature).unwrap();
-    let s = reader
-        .sequence(|body| {
-            let _r = UintRef::decode(body)?;
-            UintRef::decode(body)
-        })
-        .unwrap();
+    let s = &signature[4 + usize::from(signature[3])..];
+    assert_eq!((s[0], usize::from(s[1])), (2, s.len() - 2));
+    let digits = &s[2..];
+    let digits = digits.strip_prefix(&[0]).unwrap_or(digits);
     let mut padded = [0; 32];
-    padded[32 - s.as_bytes().len()..].copy_from_slice(s.as_bytes());
-    assert!(s.to_der().is_ok());
+    padded[32 - digits.len()..].copy_from_slice(digits);
     padded <= HALF_ORDER
 }
 

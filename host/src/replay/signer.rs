@@ -10,10 +10,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use bytes::Bytes;
 use prost::Message as _;
 use raddle_core::block::UnsignedBlock;
+use raddle_msp::Certificate;
 use raddle_proto::{common, msp};
-use x509_cert::Certificate;
-use x509_cert::der::asn1::UintRef;
-use x509_cert::der::{DecodePem as _, Encode as _, SecretDocument};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// Bytes of a signature header's nonce.
 ///
@@ -91,13 +91,11 @@ impl Signer {
             return Err(SignerError::Certificates { folder: certificates, found: files.len() });
         };
         let pem = read(path)?;
-        let what = |error: x509_cert::der::Error| SignerError::Certificate {
-            path: path.clone(),
-            what: error.to_string(),
-        };
-        let certificate = Certificate::from_pem(&pem).map_err(what)?;
-        let public_key = certificate.tbs_certificate().subject_public_key_info();
-        let key = find_key(&folder.join("keystore"), public_key.subject_public_key.raw_bytes())?;
+        let bad = |what: String| SignerError::Certificate { path: path.clone(), what };
+        let der = CertificateDer::from_pem_slice(&pem).map_err(|error| bad(error.to_string()))?;
+        let certificate =
+            Certificate::parse(Bytes::copy_from_slice(&der)).map_err(|error| bad(error.to_string()))?;
+        let key = find_key(&folder.join("keystore"), certificate.raw_key_info())?;
         let identity = msp::SerializedIdentity { mspid: msp_id.to_owned(), id_bytes: pem.into() };
         Ok(Self { key, creator: identity.encode_to_vec().into() })
     }
@@ -122,15 +120,21 @@ impl Signer {
     fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, SignerError> {
         let signature = self.key.sign(&SystemRandom::new(), bytes).map_err(|_| SignerError::Library)?;
         let (r, s) = signature.as_ref().split_at_checked(32).ok_or(SignerError::Library)?;
-        let s = lower_s(s);
-        let library = |_| SignerError::Library;
-        let (r, s) = (UintRef::new(r).map_err(library)?, UintRef::new(&s).map_err(library)?);
-        let mut body = r.to_der().map_err(library)?;
-        body.extend(s.to_der().map_err(library)?);
+        let body = [integer(r), integer(&lower_s(s))].concat();
         // SEQUENCE; two integers of at most 33 bytes keep the length in one byte.
         let length = u8::try_from(body.len()).map_err(|_| SignerError::Library)?;
         Ok([&[0x30, length], body.as_slice()].concat())
     }
+}
+
+/// A DER INTEGER of at most 32 big-endian bytes, not negative.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    let digits = bytes.get(zeros..).unwrap_or_default();
+    // A first bit that is set would make it negative, and zero needs a digit.
+    let sign: &[u8] = if digits.first().is_none_or(|&first| first >= 0x80) { &[0] } else { &[] };
+    let length = u8::try_from(sign.len() + digits.len()).unwrap_or(u8::MAX);
+    [&[0x02, length], sign, digits].concat()
 }
 
 /// The smaller of `s` and order − `s`, big-endian.
@@ -146,19 +150,14 @@ fn lower_s(s: &[u8]) -> Vec<u8> {
     if other.as_slice() < s { other } else { s.to_vec() }
 }
 
-fn find_key(folder: &Path, public_key: &[u8]) -> Result<EcdsaKeyPair, SignerError> {
+/// The key whose public half ends `key_info`, a `SubjectPublicKeyInfo` with an uncompressed point.
+fn find_key(folder: &Path, key_info: &[u8]) -> Result<EcdsaKeyPair, SignerError> {
     let files = files_in(folder)?;
     for path in &files {
-        let pem = read(path)?;
-        let Ok((_, document)) = std::str::from_utf8(&pem)
-            .map(SecretDocument::from_pem)
-            .unwrap_or_else(|_| SecretDocument::from_pem(""))
-        else {
-            continue;
-        };
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_bytes());
+        let Ok(der) = PrivatePkcs8KeyDer::from_pem_slice(&read(path)?) else { continue };
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der());
         if let Ok(key) = key
-            && key.public_key().as_ref() == public_key
+            && key_info.ends_with(key.public_key().as_ref())
         {
             return Ok(key);
         }
@@ -183,4 +182,39 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, SignerError> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing)]
+
+    use super::*;
+
+    #[test]
+    fn integers_are_minimal_and_never_negative() {
+        for (bytes, expected) in [
+            (&[0, 0, 5][..], &[2, 1, 5][..]),
+            (&[0x7f, 1], &[2, 2, 0x7f, 1]),
+            (&[0, 0x80], &[2, 2, 0, 0x80]),
+            (&[0, 0], &[2, 1, 0]),
+        ] {
+            assert_eq!(integer(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn the_smaller_s_is_taken() {
+        let mut one = [0; 32];
+        one[31] = 1;
+        let order_minus_one = order_minus(&one);
+        assert_eq!(lower_s(&one), one);
+        assert_eq!(lower_s(&order_minus_one), one);
+    }
+
+    /// The order less `small`, which is below its last byte.
+    fn order_minus(small: &[u8; 32]) -> [u8; 32] {
+        let mut s = P256_ORDER;
+        s[31] -= small[31];
+        s
+    }
 }

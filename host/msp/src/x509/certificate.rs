@@ -151,8 +151,9 @@ impl Certificate {
         &self.raw_subject
     }
 
-    /// The public key's bytes with its algorithm.
-    pub(crate) const fn raw_key_info(&self) -> &Bytes {
+    /// The public key with its algorithm: a `SubjectPublicKeyInfo`, DER.
+    #[must_use]
+    pub const fn raw_key_info(&self) -> &Bytes {
         &self.raw_key_info
     }
 
