@@ -40,10 +40,10 @@ pub fn run() -> Result<(), Failure> {
         return Err(Failure::new(Code::Bug, Exit::Bug, sentence));
     }
     anstream::println!(
-        "{} records in {:.1} s. All {compared} blocks are the Go orderer's: header, data and metadata values, \
+        "{} records in {:.1?}. All {compared} blocks are the Go orderer's: header, data and metadata values, \
          byte for byte.",
         summary.records,
-        elapsed.as_secs_f64()
+        elapsed
     );
     anstream::println!("\nNext, on a topic of your own:\n  {} replay --help", program());
     Ok(())

@@ -59,9 +59,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let signed = if arguments.msp_id.is_some() { "signed" } else { "unsigned" };
     anstream::println!(
-        "{} records in {:.1} s; blocks ({signed}) in {}",
+        "{} records in {:.1?}; blocks ({signed}) in {}",
         summary.records,
-        elapsed.as_secs_f64(),
+        elapsed,
         arguments.out.display()
     );
     Ok(())
