@@ -1,16 +1,21 @@
-//! What an orderer offers to be served: channels that admit envelopes and append them to their logs.
+//! What an orderer offers to be served: channels that admit envelopes and append them to their logs, and channels
+//! whose blocks are delivered.
 //!
 //! Everything behind these traits may be slow, and nothing behind them may block the thread that calls: futures do
 //! the waiting, and work of more than some microseconds belongs on threads of the implementation.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
+use std::{future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
-use raddle_core::ids::ConfigSequence;
+use bytes::Bytes;
+use raddle_core::ids::{BlockNumber, ConfigSequence};
 use raddle_proto::{
     common::{ChannelHeader, SignatureHeader, Status},
     wire::{Class, Envelope, HeaderError},
 };
 use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+pub use crate::code::Code;
 
 /// A future that can be sent to another thread and borrows nothing.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -21,6 +26,12 @@ pub trait Channels: Send + Sync + 'static {
     ///
     /// Source: fabric v2.5.16 `orderer/common/multichannel/registrar.go` `BroadcastChannelSupport`.
     fn find(&self, channel_id: &str) -> Found;
+
+    /// The channel of exactly this id, whose blocks are delivered. Nothing stands in for an unknown one: not the
+    /// system channel either.
+    ///
+    /// Source: fabric v2.5.16 `orderer/common/multichannel/registrar.go` `GetChain`.
+    fn find_blocks(&self, channel_id: &str) -> Option<Arc<dyn DeliverChannel>>;
 }
 
 /// What [`Channels::find`] found.
@@ -49,6 +60,89 @@ pub trait BroadcastChannel: Send + Sync + 'static {
     ///
     /// Dropping the future does not take the record back.
     fn append(&self, admitted: Admitted) -> BoxFuture<Result<(), Failure>>;
+}
+
+/// A channel, as Deliver sees it.
+///
+/// A stream looks at the standing, takes a committed block, asks whether its client may read it, and sends it. So
+/// [`DeliverChannel::config_sequence`] must never be behind the blocks: once a config block is below the height, the
+/// sequence it brought is answered. Then whom a config block shuts out does not get that block either, as in Fabric.
+pub trait DeliverChannel: Send + Sync + 'static {
+    /// Height and condition. To be changed at every committed block and whenever the condition changes; once its
+    /// sender is dropped the channel counts as [`Condition::Closed`].
+    fn standing(&self) -> watch::Receiver<Standing>;
+
+    /// A committed block, as a marshalled `common.Block`. It is sent as it is, and the bytes are shared: for a hundred
+    /// readers at the tip they should be read once.
+    fn block(&self, number: BlockNumber) -> BoxFuture<Result<Bytes, BlockUnavailable>>;
+
+    /// The channel's config sequence, without waiting. When it has grown, every stream asks anew whether it may read.
+    fn config_sequence(&self) -> ConfigSequence;
+
+    /// Whether who signed the envelope may read the channel, by the config there is when this is called; and the
+    /// sequence of that config. The policy is `/Channel/Readers`, or `/Channel/Orderer/Readers` in maintenance.
+    ///
+    /// The envelope's headers can be read. Expiration is not looked at here: see [`DeliverChannel::session_ends`].
+    ///
+    /// Source: fabric v2.5.16 `orderer/common/server/server.go` `Deliver`.
+    fn may_read(&self, envelope: &Envelope) -> BoxFuture<Result<ConfigSequence, NotRead>>;
+
+    /// The end of the certificate of who signed the envelope. `None` if it has none that can be read, or if
+    /// expirations are not looked at.
+    ///
+    /// Source: fabric v2.5.16 `common/crypto/expiration.go` `ExpiresAt`.
+    fn session_ends(&self, envelope: &Envelope) -> Option<SystemTime>;
+}
+
+/// How a channel stands, as Deliver sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The number of committed blocks, which is also the number of the next one. At least 1.
+    pub height: u64,
+    /// Whether the channel is at work.
+    pub condition: Condition,
+}
+
+/// Whether a channel is at work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Blocks are made of what is ordered.
+    Serving,
+    /// No blocks can be made for now. Streams get `SERVICE_UNAVAILABLE`, except those of clients that want what blocks
+    /// there are all the same (`BEST_EFFORT`).
+    Failed(Failure),
+    /// The channel is not served any more. All streams get `SERVICE_UNAVAILABLE`.
+    Closed,
+}
+
+/// A committed block cannot be had. Answered with `SERVICE_UNAVAILABLE`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct BlockUnavailable {
+    /// Why, in a sentence that clients may see.
+    pub cause: String,
+}
+
+/// Why a client may not read a channel.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotRead {
+    /// The channel's config does not let it. Answered with `FORBIDDEN`.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// We could not find out. Answered with `SERVICE_UNAVAILABLE`.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// Who signed does not satisfy the policy for reading.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{text}")]
+pub struct Denied {
+    /// What Fabric writes into its log, as in `implicit policy evaluation failed - …: permission denied`.
+    pub text: String,
+    /// How the policy was evaluated, for the trailers. Only for identities that may know: those that can read the
+    /// channel when it is not in maintenance.
+    pub proof: Option<Value>,
 }
 
 /// An envelope as it arrived, with its headers read once for all who need them.
@@ -138,7 +232,7 @@ impl From<RefusalStatus> for Status {
     }
 }
 
-/// What a client learns beside status and sentence, in the trailers of the stream.
+/// What a client learns beside status and sentence, in the trailers of its stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detail {
     /// Stable for ever, explained by `raddle help`.
@@ -154,29 +248,5 @@ impl From<Code> for Detail {
     /// Nothing but the code.
     fn from(code: Code) -> Self {
         Self { code, reason: Map::new() }
-    }
-}
-
-/// The number of a code `RDL-nnnn`. The first digit says who acts: 1 the client, 2 the module's author, 3 the
-/// channel's admin, 4 the operator, 9 us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(pub u16);
-
-impl Code {
-    /// Payload, header or channel header of an envelope cannot be read or are not there.
-    pub const ENVELOPE_UNREADABLE: Self = Self(1101);
-    /// No channel has the id that stands in an envelope.
-    pub const CHANNEL_UNKNOWN: Self = Self(1102);
-    /// Envelopes of type `CONFIG` and `ORDERER_TRANSACTION` are made by orderers, not sent to them.
-    pub const TYPE_NOT_TAKEN: Self = Self(1103);
-
-    /// The codes that this crate itself answers with.
-    pub const OF_THIS_CRATE: [Self; 3] =
-        [Self::ENVELOPE_UNREADABLE, Self::CHANNEL_UNKNOWN, Self::TYPE_NOT_TAKEN];
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RDL-{:04}", self.0)
     }
 }

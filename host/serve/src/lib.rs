@@ -12,6 +12,7 @@ mod answer;
 pub mod broadcast;
 pub mod channels;
 mod classify;
+mod code;
 mod codec;
 mod connections;
 pub mod intake;

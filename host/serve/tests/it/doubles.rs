@@ -18,8 +18,8 @@ use raddle_proto::{
 };
 use raddle_serve::{
     channels::{
-        Admitted, BoxFuture, BroadcastChannel, Channels, Code, Detail, Failure, Found, NotTaken, Received,
-        Refusal, RefusalStatus,
+        Admitted, BoxFuture, BroadcastChannel, Channels, Code, DeliverChannel, Detail, Failure, Found,
+        NotTaken, Received, Refusal, RefusalStatus,
     },
     server::{Health, Server, ServerError, ServerSettings},
 };
@@ -154,6 +154,10 @@ impl Channels for TestChannels {
         self.0.get(channel_id).map_or(Found::Unknown, |channel| {
             Found::Channel(Arc::clone(channel) as Arc<dyn BroadcastChannel>)
         })
+    }
+
+    fn find_blocks(&self, _: &str) -> Option<Arc<dyn DeliverChannel>> {
+        None
     }
 }
 
