@@ -17,7 +17,7 @@ use raddle_core::bundle::{Genesis, GenesisError, read_genesis};
 use raddle_ordering::OrderedLog;
 use raddle_rules::admission::{ExpirationChecks, RuleSet, RuleSetError, StandardFilters};
 use raddle_rules::{EngineError, FilterEngine, LoadError, NoLog, StackError};
-use raddle_serve::channels::{Channels, Found};
+use raddle_serve::channels::{Channels, DeliverChannel, Found};
 
 pub use channel::{Channel, Rules};
 pub use workers::{NotCompleted, Workers};
@@ -115,6 +115,11 @@ impl Channels for Node {
             Some(channel) => Found::Channel(Arc::clone(channel) as _),
             None => Found::Unknown,
         }
+    }
+
+    /// None: blocks are not made here yet.
+    fn find_blocks(&self, _: &str) -> Option<Arc<dyn DeliverChannel>> {
+        None
     }
 }
 
