@@ -130,8 +130,8 @@ fn the_config_is_the_one_that_configtxgen_makes() {
     assert!(flatten(&ours).len() > 40);
 }
 
-/// Where there is a system channel, an update of it makes the channel: the update is sequence 1, changed the Application
-/// group, and named the consortium that allowed it.
+/// Where there is a system channel, an update of it makes the channel: the update is sequence 1, changed the
+/// Application group, and named the consortium that allowed it.
 #[test]
 fn a_channel_that_was_made_in_a_system_channel_differs_by_how_it_was_made() {
     let (ours, theirs) = (as_recorded("mychannel"), recorded("mychannel.block"));

@@ -21,7 +21,7 @@ impl Signer {
     ///
     /// Source: fabric v2.5.16 `protoutil/txutils.go` `CreateSignedEnvelope`.
     ///
-    /// Differs: Fabric sets a tx id on what an endorser signs, and here every envelope has one, so that it can be named.
+    /// Differs: Fabric gives a tx id to what goes to endorsers. Here every envelope has one, so that it can be named.
     pub fn envelope(
         &self,
         channel: &ChannelId,

@@ -105,13 +105,16 @@ impl DevNetwork {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Read`] if there is none, or if one of the MSP folders is gone; [`NetworkError::Genesis`] if
-    /// its block is damaged.
+    /// [`NetworkError::Read`] if there is none, or if one of the MSP folders is gone; [`NetworkError::Block`] if its
+    /// block is damaged.
     pub fn read(folder: &Path) -> Result<Self, NetworkError> {
         let path = folder.join(GENESIS_FILE);
-        let genesis = fs::read(&path).map_err(|error| NetworkError::Read { path, error })?;
-        let network = Self { folder: folder.to_owned(), genesis: genesis.into() };
-        read_genesis(network.genesis.clone())?;
+        let genesis = match fs::read(&path) {
+            Ok(bytes) => Bytes::from(bytes),
+            Err(error) => return Err(NetworkError::Read { path, error }),
+        };
+        read_genesis(genesis.clone()).map_err(|error| NetworkError::Block { path, error })?;
+        let network = Self { folder: folder.to_owned(), genesis };
         for plan in std::iter::once(&ORDERER).chain(&MEMBERS) {
             for (who, ..) in plan.identities {
                 let path = network.msp_dir(plan.name, who);

@@ -83,7 +83,15 @@ pub enum NetworkError {
         /// Why.
         error: io::Error,
     },
+    /// A network's block is damaged.
+    #[error("{path} is no genesis block: {error}")]
+    Block {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: GenesisError,
+    },
     /// There is something where the network was to be.
-    #[error("{0} is there already, and not empty: nothing is generated over it")]
+    #[error("{0} is there already and is no empty folder: nothing is generated over it")]
     Exists(PathBuf),
 }

@@ -110,3 +110,47 @@ fn sync(path: &Path) -> io::Result<()> {
 fn cannot_write(path: &Path, error: io::Error) -> NetworkError {
     NetworkError::Write { path: path.to_owned(), error }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn until_it_is_whole_a_folder_is_not_there_under_its_name() {
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join(".state");
+        create_whole(&folder, |temporary| {
+            write_file(&temporary.join("a"), b"a", Access::Private)?;
+            // A crash at this point leaves this one folder, and none of the name.
+            let found = names_in(parent.path());
+            assert!(
+                found.len() == 1 && found.iter().all(|name| name.starts_with(".state.partial-")),
+                "{found:?}"
+            );
+            write_file(&temporary.join("b"), b"b", Access::Public)
+        })
+        .unwrap();
+        assert_eq!(names_in(parent.path()), [".state"]);
+        assert_eq!(names_in(&folder).len(), 2);
+    }
+
+    #[test]
+    fn what_fails_half_way_leaves_nothing() {
+        let parent = TempDir::new().unwrap();
+        let failed = create_whole(&parent.path().join("state"), |temporary| {
+            create_folder(&temporary.join("a/b"))?;
+            write_file(&temporary.join("a/b/c"), b"c", Access::Private)?;
+            write_file(&temporary.join("a/b/c"), b"again", Access::Private)
+        });
+        let said = failed.unwrap_err().to_string();
+        assert!(said.contains("a/b/c cannot be written: File exists"), "{said}");
+        assert!(names_in(parent.path()).is_empty());
+    }
+}
