@@ -9,7 +9,9 @@
 //! The manual for those who run it is [`manual`].
 
 pub mod cli;
+pub mod identity;
 pub mod manual;
+pub mod network;
 pub mod node;
 pub mod replay;
 mod shipped_policy;

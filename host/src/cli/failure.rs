@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use raddle_rules::{EngineError, LoadError, StackError};
 
 use super::{Code, program};
-use crate::replay::{ReplayError, SignerError};
+use crate::identity::SignerError;
+use crate::replay::ReplayError;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use raddle_rules::{BatchEngine, GuestStack, on_guest_stack};
 use super::report::{self, Progress};
 use super::{Code, Exit, Failure};
 use crate::ShippedPolicy;
-use crate::replay::{BlockFile, BlockSink, Replay, ReplayError, Signer, Summary, Topic};
+use crate::identity::Signer;
+use crate::replay::{BlockFile, BlockSink, Replay, ReplayError, Summary, Topic};
 
 /// Most bytes of a file that is read whole: gRPC's limit on a block.
 const BLOCK_BYTES_MAX: u64 = 100 << 20;

@@ -6,7 +6,8 @@ use raddle_core::bundle::GenesisError;
 use raddle_core::chain::ChainError;
 use raddle_core::ids::Offset;
 
-use super::{LineError, SignerError};
+use super::LineError;
+use crate::identity::SignerError;
 
 /// Why a replay ended early. Nothing has appeared under the output's name then.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,6 @@
 
 mod blocks;
 mod error;
-mod signer;
 mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +22,10 @@ use raddle_core::ids::{ChannelId, Offset};
 use raddle_proto::wire::{self, Envelope, KafkaMessage};
 use raddle_proto::{common, hash};
 
+use crate::identity::Signer;
+
 pub use blocks::{BlockFile, BlockSink, NoBlocks};
 pub use error::ReplayError;
-pub use signer::{Signer, SignerError};
 pub use topic::{LINE_BYTES_MAX, LineError, RECORD_KEY, Records, Topic, TopicRecord};
 
 /// So many envelopes of another channel at the start of a topic, and none of the channel's own, are no accident.
