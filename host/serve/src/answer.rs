@@ -21,17 +21,22 @@ pub(crate) fn success() -> BroadcastResponse {
     BroadcastResponse { status: Status::Success.into(), info: String::new() }
 }
 
-/// The last answer of a stream, and how the stream ends after it: with gRPC's `OK`, as Fabric ends it.
+/// The last answer of a stream of Broadcast, and how the stream ends after it: with gRPC's `OK`, as Fabric ends it.
 pub(crate) fn last(not_taken: NotTaken) -> (BroadcastResponse, tonic::Status) {
     let (status, info, detail) = match not_taken {
         NotTaken::Refused(refusal) => (refusal.status.into(), refusal.info, refusal.detail),
         NotTaken::Failed(failure) => (Status::ServiceUnavailable, failure.info, failure.detail),
     };
     let response = BroadcastResponse { status: status.into(), info };
-    (response, tonic::Status::with_metadata(GrpcCode::Ok, "", trailers(detail)))
+    (response, end(detail))
 }
 
-fn trailers(detail: Detail) -> MetadataMap {
+/// How a stream ends after a status other than SUCCESS.
+pub(crate) fn end(detail: Detail) -> tonic::Status {
+    tonic::Status::with_metadata(GrpcCode::Ok, "", trailers(detail))
+}
+
+pub(crate) fn trailers(detail: Detail) -> MetadataMap {
     let mut trailers = MetadataMap::new();
     // Digits and a dash: always a valid value.
     if let Ok(code) = detail.code.to_string().parse() {

@@ -109,7 +109,7 @@ pub enum Condition {
     /// Blocks are made of what is ordered.
     Serving,
     /// No blocks can be made for now. Streams get `SERVICE_UNAVAILABLE`, except those of clients that want what blocks
-    /// there are all the same (`BEST_EFFORT`).
+    /// there are all the same (`BEST_EFFORT`). Its sentence goes to whoever asks, before it is known who may read.
     Failed(Failure),
     /// The channel is not served any more. All streams get `SERVICE_UNAVAILABLE`.
     Closed,
