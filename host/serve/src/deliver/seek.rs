@@ -58,7 +58,7 @@ impl Request {
     }
 }
 
-/// Differs: Go's time in nanoseconds wraps beyond the years 1678 and 2262, and a time that wraps into the window passes.
+/// Differs: Go's time in nanoseconds wraps beyond the years 1678 and 2262, and what wraps into the window passes.
 fn check_time(at_nanos: i128, now: SystemTime, window: Duration) -> Result<(), NotDelivered> {
     let now_nanos = match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),

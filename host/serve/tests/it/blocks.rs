@@ -49,7 +49,7 @@ pub enum Readers {
 pub type Reading = Box<dyn Fn(u64, Bytes) -> BoxFuture<Result<Bytes, BlockUnavailable>> + Send + Sync>;
 
 pub struct TestBlocks {
-    pub standing: watch::Sender<Standing>,
+    standing: Mutex<watch::Sender<Standing>>,
     blocks: Mutex<Vec<Bytes>>,
     sequence: AtomicU64,
     pub readers: Mutex<Readers>,
@@ -67,10 +67,25 @@ impl TestBlocks {
         Self::reading(height, size, Box::new(|_, block| Box::pin(std::future::ready(Ok(block)))))
     }
 
+    /// A channel of ten blocks, of which one is read when the gate is open.
+    pub fn gated(number: u64, gate: &watch::Receiver<bool>) -> Arc<Self> {
+        let gate = gate.clone();
+        let reading = move |read, block| -> BoxFuture<_> {
+            let mut gate = gate.clone();
+            Box::pin(async move {
+                if read == number {
+                    gate.wait_for(|is_open| *is_open).await.unwrap();
+                }
+                Ok(block)
+            })
+        };
+        Self::reading(10, 10, Box::new(reading))
+    }
+
     pub fn reading(height: u64, size: usize, reading: Reading) -> Arc<Self> {
         let blocks: Vec<_> = (0..height).map(|number| block(number, size)).collect();
         Arc::new(Self {
-            standing: watch::Sender::new(Standing { height, condition: Condition::Serving }),
+            standing: Mutex::new(standing(height)),
             blocks: Mutex::new(blocks),
             sequence: AtomicU64::new(1),
             readers: Mutex::new(Readers::All),
@@ -85,7 +100,7 @@ impl TestBlocks {
         let mut blocks = self.blocks.lock().unwrap();
         let number = blocks.len() as u64;
         blocks.push(block(number, size));
-        self.standing.send_modify(|standing| standing.height = number + 1);
+        self.standing.lock().unwrap().send_modify(|standing| standing.height = number + 1);
     }
 
     /// As a node does it: the new config is there before its block is.
@@ -95,12 +110,21 @@ impl TestBlocks {
     }
 
     pub fn set(&self, condition: Condition) {
-        self.standing.send_modify(|standing| standing.condition = condition);
+        self.standing.lock().unwrap().send_modify(|standing| standing.condition = condition);
+    }
+
+    /// Leaves all sessions behind that there are.
+    pub fn abandon_sessions(&self) {
+        *self.standing.lock().unwrap() = standing(self.blocks.lock().unwrap().len() as u64);
     }
 
     /// Sessions that are open.
     pub fn sessions(&self) -> usize {
-        self.standing.receiver_count()
+        self.standing.lock().unwrap().receiver_count()
+    }
+
+    pub fn height(&self) -> u64 {
+        self.standing.lock().unwrap().borrow().height
     }
 
     pub fn judged_count(&self) -> usize {
@@ -112,6 +136,10 @@ impl TestBlocks {
     }
 }
 
+fn standing(height: u64) -> watch::Sender<Standing> {
+    watch::Sender::new(Standing { height, condition: Condition::Serving })
+}
+
 /// What the double says to those who may not read.
 pub fn denied() -> NotRead {
     let text = "signature set did not satisfy policy: permission denied".to_owned();
@@ -120,7 +148,7 @@ pub fn denied() -> NotRead {
 
 impl DeliverChannel for TestBlocks {
     fn standing(&self) -> watch::Receiver<Standing> {
-        self.standing.subscribe()
+        self.standing.lock().unwrap().subscribe()
     }
 
     fn block(&self, number: BlockNumber) -> BoxFuture<Result<Bytes, BlockUnavailable>> {

@@ -124,6 +124,16 @@ impl Reader {
         self.requests.as_ref().unwrap().send(request).unwrap();
     }
 
+    /// With these requests, and no more.
+    pub async fn ask_all(channel: &Channel, seek_texts: &[&str]) -> Self {
+        let mut reader = Self::open(channel).await;
+        for text in seek_texts {
+            reader.ask(request(text));
+        }
+        reader.requests = None;
+        reader
+    }
+
     /// What comes next, or how the stream ended.
     pub async fn next(&mut self) -> Result<Seen, End> {
         let answer = time::timeout(Duration::from_secs(10), self.answers.message()).await.unwrap();
