@@ -238,7 +238,7 @@ pub struct Detail {
     /// Stable for ever, explained by `raddle help`.
     pub code: Code,
     /// The case at hand, as JSON; empty if there is nothing to say. What is over [`REASON_BYTES_MAX`] marshalled is
-    /// left out, and its length given instead.
+    /// left out, and its length given instead; but not `text`, the sentence that Deliver puts here.
     ///
     /// [`REASON_BYTES_MAX`]: crate::broadcast::REASON_BYTES_MAX
     pub reason: Map<String, Value>,

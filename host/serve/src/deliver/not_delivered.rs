@@ -9,7 +9,10 @@ use raddle_proto::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::channels::{BlockUnavailable, Code, Condition, Denied, Detail, Failure, NotRead};
+use crate::{
+    answer::TEXT,
+    channels::{BlockUnavailable, Code, Condition, Denied, Detail, Failure, NotRead},
+};
 
 /// Why no further block is delivered, one variant for each cause that somebody can act on.
 ///
@@ -135,7 +138,7 @@ impl NotDelivered {
             Value::Object(more) => more,
             _ => Map::new(),
         };
-        reason.insert("text".to_owned(), text.into());
+        reason.insert(TEXT.to_owned(), text.into());
         Detail { code, reason }
     }
 }

@@ -58,6 +58,8 @@ impl Request {
     }
 }
 
+const SECOND_NANOS: u128 = 1_000_000_000;
+
 /// Differs: Go's time in nanoseconds wraps beyond the years 1678 and 2262, and what wraps into the window passes.
 fn check_time(at_nanos: i128, now: SystemTime, window: Duration) -> Result<(), NotDelivered> {
     let now_nanos = match now.duration_since(UNIX_EPOCH) {
@@ -69,8 +71,9 @@ fn check_time(at_nanos: i128, now: SystemTime, window: Duration) -> Result<(), N
     if apart_nanos <= window.as_nanos() {
         return Ok(());
     }
-    // Seconds are 64 bits wide, so only a clock that is out of its mind gives more than a Duration holds.
-    let apart = u64::try_from(apart_nanos / 1_000_000).map_or(Duration::MAX, Duration::from_millis);
+    // Both sides are seconds of 64 bits, so that their distance may take one bit more.
+    let seconds = u64::try_from(apart_nanos / SECOND_NANOS).unwrap_or(u64::MAX);
+    let apart = Duration::new(seconds, (apart_nanos % SECOND_NANOS) as u32);
     Err(NotDelivered::OutOfTime { apart, is_ahead: ahead_nanos > 0, window })
 }
 
@@ -249,5 +252,7 @@ mod tests {
         let text =
             "the request's timestamp is 2000 s behind this orderer's time, and at most 900 s are allowed";
         assert_eq!(says(0), text);
+        let text = "900.000000001 s behind this orderer's time, and at most 900 s are allowed";
+        assert!(says(1100 * seconds - 1).ends_with(text));
     }
 }

@@ -23,7 +23,7 @@ use raddle_serve::{
     server::{Server, ServerSettings},
 };
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::doubles::{CHANNEL, Running, failure, run};
 
@@ -57,6 +57,8 @@ pub struct TestBlocks {
     pub reading: Reading,
     /// The numbers of blocks that were asked for.
     pub read: Mutex<Vec<u64>>,
+    /// There is somebody who wants to read.
+    pub asked: Notify,
     /// Envelopes about which the policy was asked.
     pub judged: Mutex<Vec<Bytes>>,
 }
@@ -93,6 +95,7 @@ impl TestBlocks {
             reading,
             read: Mutex::default(),
             judged: Mutex::default(),
+            asked: Notify::new(),
         })
     }
 
@@ -164,6 +167,7 @@ impl DeliverChannel for TestBlocks {
 
     fn may_read(&self, envelope: &Envelope) -> BoxFuture<Result<ConfigSequence, NotRead>> {
         self.judged.lock().unwrap().push(envelope.marshal().clone());
+        self.asked.notify_one();
         let sequence = self.config_sequence();
         let verdict = match *self.readers.lock().unwrap() {
             Readers::NoneFrom(least) if sequence.0 >= least => Err(denied()),
