@@ -22,9 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let builder = builder.extern_path(".common", "::raddle_proto::common");
         builder.extern_path(".orderer", "::raddle_proto::orderer")
     };
-    // A server reads envelopes by Go's rules and keeps all that is in them; for a client prost's type will do.
+    // A server reads envelopes by Go's rules and keeps all that is in them, and sends blocks as the bytes they are in
+    // the store; for a client prost's types will do.
     messages()
         .extern_path(".common.Envelope", "::raddle_proto::wire::Envelope")
+        .extern_path(".orderer.DeliverResponse", "crate::codec::Delivered")
         .codec_path("crate::codec::EnvelopeCodec")
         .build_client(false)
         .out_dir(server_dir)

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod broadcast;
+mod deliver;
 mod filters;
 mod subjects;
 
@@ -60,6 +61,7 @@ fn main() {
     };
     subjects::all(&mut measure);
     filters::all(&mut measure);
+    deliver::all(&mut measure);
     broadcast::all();
 }
 

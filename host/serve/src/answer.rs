@@ -1,7 +1,7 @@
 //! What a client gets instead of SUCCESS: an answer, and trailers at the stream's end.
 
 use raddle_proto::{common::Status, orderer::BroadcastResponse};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tonic::{
     Code as GrpcCode,
     metadata::{MetadataMap, MetadataValue},
@@ -13,6 +13,9 @@ use crate::channels::{Detail, NotTaken};
 /// 8 KiB of trailers.
 pub const REASON_BYTES_MAX: usize = 4 * 1024;
 
+/// The member of a reason that is a sentence.
+pub(crate) const TEXT: &str = "text";
+
 const CODE: &str = "raddle-code";
 const REASON: &str = "raddle-reason-bin";
 
@@ -21,17 +24,22 @@ pub(crate) fn success() -> BroadcastResponse {
     BroadcastResponse { status: Status::Success.into(), info: String::new() }
 }
 
-/// The last answer of a stream, and how the stream ends after it: with gRPC's `OK`, as Fabric ends it.
+/// The last answer of a stream of Broadcast, and how the stream ends after it: with gRPC's `OK`, as Fabric ends it.
 pub(crate) fn last(not_taken: NotTaken) -> (BroadcastResponse, tonic::Status) {
     let (status, info, detail) = match not_taken {
         NotTaken::Refused(refusal) => (refusal.status.into(), refusal.info, refusal.detail),
         NotTaken::Failed(failure) => (Status::ServiceUnavailable, failure.info, failure.detail),
     };
     let response = BroadcastResponse { status: status.into(), info };
-    (response, tonic::Status::with_metadata(GrpcCode::Ok, "", trailers(detail)))
+    (response, end(detail))
 }
 
-fn trailers(detail: Detail) -> MetadataMap {
+/// How a stream ends after a status other than SUCCESS.
+pub(crate) fn end(detail: Detail) -> tonic::Status {
+    tonic::Status::with_metadata(GrpcCode::Ok, "", trailers(detail))
+}
+
+pub(crate) fn trailers(detail: Detail) -> MetadataMap {
     let mut trailers = MetadataMap::new();
     // Digits and a dash: always a valid value.
     if let Ok(code) = detail.code.to_string().parse() {
@@ -43,18 +51,30 @@ fn trailers(detail: Detail) -> MetadataMap {
     trailers
 }
 
-/// JSON cannot be cut off in the middle, so what is too long is replaced as a whole.
-fn reason(reason: Map<String, Value>) -> String {
-    let text = Value::Object(reason).to_string();
-    if text.len() <= REASON_BYTES_MAX {
-        return text;
+/// JSON cannot be cut off in the middle, so what is too long is replaced as a whole; but for the sentence in it, if
+/// there is one and that is not what is too long.
+fn reason(mut reason: Map<String, Value>) -> String {
+    let text = reason.remove(TEXT);
+    let whole = |members: &Map<String, Value>, text: Option<Value>| {
+        let mut members = members.clone();
+        members.extend(text.map(|text| (TEXT.to_owned(), text)));
+        Value::Object(members).to_string()
+    };
+    let complete = whole(&reason, text.clone());
+    if complete.len() <= REASON_BYTES_MAX {
+        return complete;
     }
-    json!({ "omitted_bytes": text.len(), "bytes_max": REASON_BYTES_MAX }).to_string()
+    let lengths = [("omitted_bytes", complete.len()), ("bytes_max", REASON_BYTES_MAX)];
+    let lengths = lengths.map(|(name, bytes)| (name.to_owned(), bytes.into())).into_iter().collect();
+    let with_text = whole(&lengths, text);
+    if with_text.len() <= REASON_BYTES_MAX { with_text } else { whole(&lengths, None) }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
 
     use super::*;
     use crate::channels::{Code, Failure, Refusal, RefusalStatus};
@@ -102,6 +122,24 @@ mod tests {
                 assert_eq!(reason, json!({ "omitted_bytes": length + 8, "bytes_max": REASON_BYTES_MAX }));
             }
         }
+    }
+
+    #[test]
+    fn the_sentence_of_a_reason_is_left_out_last() {
+        let long = "x".repeat(REASON_BYTES_MAX);
+        let sent = |text: &str, proof: &str| {
+            let members = [("proof".to_owned(), json!(proof)), ("text".to_owned(), json!(text))];
+            reason_of(&end(Detail { code: Code(1234), reason: Map::from_iter(members) })).unwrap()
+        };
+        assert_eq!(sent("denied", "short"), json!({ "proof": "short", "text": "denied" }));
+        // {"proof":"…","text":"…"} has 22 bytes beside both.
+        let omitted_bytes = REASON_BYTES_MAX + 22 + 6;
+        let expected =
+            json!({ "omitted_bytes": omitted_bytes, "bytes_max": REASON_BYTES_MAX, "text": "denied" });
+        assert_eq!(sent("denied", &long), expected);
+        let omitted_bytes = REASON_BYTES_MAX + 22 + 5;
+        let expected = json!({ "omitted_bytes": omitted_bytes, "bytes_max": REASON_BYTES_MAX });
+        assert_eq!(sent(&long, "short"), expected);
     }
 
     #[test]

@@ -16,17 +16,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
 };
 
-use futures_util::{
-    Stream, StreamExt,
-    stream::{FuturesUnordered, Once},
-};
-use raddle_proto::{
-    orderer::{BroadcastResponse, DeliverResponse},
-    wire::Envelope,
-};
+use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
+use raddle_proto::{orderer::BroadcastResponse, wire::Envelope};
 use tokio::{
     select,
     sync::{mpsc, watch},
@@ -40,6 +33,8 @@ use crate::{
     answer,
     channels::{Admitted, BoxFuture, BroadcastChannel, Channels, Failure, NotTaken},
     classify::{Classified, classify},
+    clock::Clock,
+    deliver::{Blocks, Source, deliver},
     intake::{Charge, Charges},
     lane::{Lane, Step, Ticket},
     service::atomic_broadcast_server::AtomicBroadcast,
@@ -49,7 +44,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
-    /// What was received is answered; nothing more is received.
+    /// What was received of envelopes is answered; nothing more is received, and no more blocks are sent.
     Draining,
     /// Streams end unanswered.
     Over,
@@ -57,7 +52,7 @@ pub(crate) enum Phase {
 
 /// The service, for all streams of a server.
 pub(crate) struct Service {
-    pub(crate) channels: Arc<dyn Channels>,
+    pub(crate) source: Source,
     pub(crate) limits: LaneLimits,
     pub(crate) phase: watch::Receiver<Phase>,
 }
@@ -65,7 +60,7 @@ pub(crate) struct Service {
 #[tonic::async_trait]
 impl AtomicBroadcast for Service {
     type BroadcastStream = Answers;
-    type DeliverStream = Once<std::future::Ready<Result<DeliverResponse, Status>>>;
+    type DeliverStream = Blocks;
 
     async fn broadcast(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Answers>, Status> {
         // One place more than envelopes: the stream's end has its own.
@@ -73,7 +68,8 @@ impl AtomicBroadcast for Service {
         let stream = BroadcastStream {
             charges: request.extensions().get().cloned().unwrap_or_default(),
             requests: request.into_inner(),
-            channels: Arc::clone(&self.channels),
+            channels: Arc::clone(&self.source.channels),
+            clock: Arc::clone(&self.source.clock),
             phase: self.phase.clone(),
             lane: Lane::new(self.limits),
             admissions: FuturesUnordered::new(),
@@ -83,11 +79,10 @@ impl AtomicBroadcast for Service {
         Ok(Response::new(Answers { receiver, task, has_ended: false }))
     }
 
-    async fn deliver(
-        &self,
-        _: Request<Streaming<Envelope>>,
-    ) -> Result<Response<Self::DeliverStream>, Status> {
-        Err(Status::unimplemented("this server does not deliver blocks"))
+    async fn deliver(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Blocks>, Status> {
+        let charges = request.extensions().get().cloned().unwrap_or_default();
+        let blocks = deliver(self.source.clone(), request.into_inner(), charges, self.phase.clone());
+        Ok(Response::new(blocks))
     }
 }
 
@@ -129,6 +124,7 @@ struct BroadcastStream {
     charges: Charges,
     requests: Streaming<Envelope>,
     channels: Arc<dyn Channels>,
+    clock: Arc<dyn Clock>,
     phase: watch::Receiver<Phase>,
     lane: Lane<Append, Option<Charge>>,
     admissions: FuturesUnordered<Admission>,
@@ -218,7 +214,7 @@ impl BroadcastStream {
 
     fn receive(&mut self, envelope: Envelope) {
         let ticket = self.lane.received(envelope.marshal().len(), self.charges.next());
-        match classify(&*self.channels, envelope, SystemTime::now()) {
+        match classify(&*self.channels, envelope, self.clock.now()) {
             Ok(Classified { channel, received, is_config_update }) => {
                 let future = if is_config_update {
                     channel.admit_config_update(received)
@@ -244,7 +240,7 @@ impl BroadcastStream {
 }
 
 /// Waits until the server is beyond `phase`. It is over, too, when it was dropped.
-async fn wait_for_phase(receiver: &mut watch::Receiver<Phase>, phase: Phase) -> Phase {
+pub(crate) async fn wait_for_phase(receiver: &mut watch::Receiver<Phase>, phase: Phase) -> Phase {
     receiver.wait_for(|next| *next > phase).await.map_or(Phase::Over, |next| *next)
 }
 
@@ -252,7 +248,7 @@ async fn wait_for_phase(receiver: &mut watch::Receiver<Phase>, phase: Phase) -> 
 ///
 /// Source: grpc-go v1.79.3 `rpc_util.go` `recvMsg`: a message over the limit is `ResourceExhausted`. Of what tonic
 /// reports while it receives, only this is `OutOfRange`.
-fn receive_error(status: Status) -> Status {
+pub(crate) fn receive_error(status: Status) -> Status {
     match status.code() {
         GrpcCode::OutOfRange => Status::resource_exhausted(status.message()),
         _ => status,

@@ -109,7 +109,7 @@ pub enum Condition {
     /// Blocks are made of what is ordered.
     Serving,
     /// No blocks can be made for now. Streams get `SERVICE_UNAVAILABLE`, except those of clients that want what blocks
-    /// there are all the same (`BEST_EFFORT`).
+    /// there are all the same (`BEST_EFFORT`). Its sentence goes to whoever asks, before it is known who may read.
     Failed(Failure),
     /// The channel is not served any more. All streams get `SERVICE_UNAVAILABLE`.
     Closed,
@@ -238,7 +238,7 @@ pub struct Detail {
     /// Stable for ever, explained by `raddle help`.
     pub code: Code,
     /// The case at hand, as JSON; empty if there is nothing to say. What is over [`REASON_BYTES_MAX`] marshalled is
-    /// left out, and its length given instead.
+    /// left out, and its length given instead; but not `text`, the sentence that Deliver puts here.
     ///
     /// [`REASON_BYTES_MAX`]: crate::broadcast::REASON_BYTES_MAX
     pub reason: Map<String, Value>,

@@ -1,9 +1,12 @@
 //! Fabric's `AtomicBroadcast` on gRPC: what comes in over the network, and in which form it is answered.
 //!
-//! - [`channels`]: the seam. What an orderer has to offer so that it can be served: channels that admit and append
+//! - [`channels`]: the seam. What an orderer has to offer so that it can be served: channels that admit and append,
+//!   and whose blocks can be had
 //! - [`broadcast`]: one stream of Broadcast, from envelope to answer
+//! - [`deliver`]: one stream of Deliver, from a range asked for to its blocks
 //! - [`intake`]: what all streams of a server may hold together
 //! - [`server`]: the socket, its limits, health and reflection
+//! - [`clock`]: the time of day, which tests may set
 //! - [`client`]: the client's side of the same service
 //!
 //! Start reading at [`broadcast`]. The order of a stream's answers is decided in `lane`, which knows nothing of gRPC.
@@ -12,9 +15,11 @@ mod answer;
 pub mod broadcast;
 pub mod channels;
 mod classify;
+pub mod clock;
 mod code;
 mod codec;
 mod connections;
+pub mod deliver;
 pub mod intake;
 mod lane;
 pub mod server;

@@ -10,7 +10,9 @@ use crate::{
     DESCRIPTORS,
     broadcast::{LaneLimits, Phase, Service},
     channels::Channels,
+    clock::{Clock, SystemClock},
     connections::limited,
+    deliver::Source,
     intake::{Intake, IntakeLimits},
     service::atomic_broadcast_server::AtomicBroadcastServer,
 };
@@ -29,10 +31,14 @@ pub struct ServerSettings {
     ///
     /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxRecvMsgSize`.
     pub receive_bytes_max: usize,
-    /// Longest message sent; 100 MiB.
+    /// Longest message sent; 100 MiB. A block that is longer ends its stream with gRPC's `ResourceExhausted`.
     ///
     /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxSendMsgSize`.
     pub send_bytes_max: usize,
+    /// How far the timestamp of a request for blocks may be from our time, before it or behind; 15 min.
+    ///
+    /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.Authentication.TimeWindow`.
+    pub time_window: Duration,
     /// Connections at once; 1,000. What is beyond waits in the system's queue.
     ///
     /// Differs: Fabric sets no limit.
@@ -66,6 +72,7 @@ impl Default for ServerSettings {
             intake: IntakeLimits::default(),
             receive_bytes_max: 100 << 20,
             send_bytes_max: 100 << 20,
+            time_window: Duration::from_secs(15 * 60),
             connections_max: 1000,
             connection_streams_max: 256,
             stream_window_bytes: 1 << 20,
@@ -104,6 +111,7 @@ pub struct Server {
     settings: ServerSettings,
     listener: TcpListener,
     health: HealthReporter,
+    clock: Arc<dyn Clock>,
 }
 
 /// Says what gRPC's health service answers. Clones speak for the same server.
@@ -138,7 +146,14 @@ impl Server {
     pub async fn on(listener: TcpListener, channels: Arc<dyn Channels>, settings: ServerSettings) -> Self {
         let health = HealthReporter::new();
         health.set_service_status(ATOMIC_BROADCAST, ServingStatus::Serving).await;
-        Self { channels, settings, listener, health }
+        Self { channels, settings, listener, health, clock: Arc::new(SystemClock) }
+    }
+
+    /// Takes the time from another clock than the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The address that clients connect to.
@@ -156,8 +171,9 @@ impl Server {
         Health(self.health.clone())
     }
 
-    /// Serves until `shutdown` is ready; then accepts nothing more, answers what was received within
-    /// [`ServerSettings::drain_max`], ends all streams with gRPC's `Unavailable`, and returns.
+    /// Serves until `shutdown` is ready; then accepts nothing more, ends all streams of Deliver at once and those of
+    /// Broadcast when what was received is answered, with gRPC's `Unavailable`, and returns. After
+    /// [`ServerSettings::drain_max`] it returns all the same: a client that does not read does not learn of the end.
     ///
     /// # Errors
     ///
@@ -165,7 +181,13 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
         let (phase, phases) = watch::channel(Phase::Serving);
         let settings = self.settings;
-        let service = Service { channels: self.channels, limits: settings.lane, phase: phases };
+        let source = Source {
+            channels: self.channels,
+            clock: self.clock,
+            time_window: settings.time_window,
+            send_bytes_max: settings.send_bytes_max,
+        };
+        let service = Service { source, limits: settings.lane, phase: phases };
         let broadcast = AtomicBroadcastServer::new(service)
             .max_decoding_message_size(settings.receive_bytes_max)
             .max_encoding_message_size(settings.send_bytes_max);

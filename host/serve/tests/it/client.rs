@@ -21,6 +21,7 @@ use tonic_prost::ProstDecoder;
 use tower_service::Service;
 
 pub const BROADCAST: &str = "/orderer.AtomicBroadcast/Broadcast";
+pub const DELIVER: &str = "/orderer.AtomicBroadcast/Deliver";
 
 #[derive(Default)]
 pub struct RawCodec;
@@ -125,9 +126,18 @@ pub async fn open_sender(channel: &Channel) -> (mpsc::UnboundedSender<Bytes>, St
     (sender, open(channel, UnboundedReceiverStream::new(receiver)).await)
 }
 
-/// Sends bytes as the body of a request: gRPC's frames, or what is not. Gives HTTP's status and gRPC's.
+/// Sends bytes as the body of a request of Broadcast. See [`send_body_to`].
 pub async fn send_body(channel: &Channel, body: Vec<u8>) -> (http::StatusCode, Option<i32>) {
-    let request = http::Request::post(BROADCAST)
+    send_body_to(channel, BROADCAST, body).await
+}
+
+/// Sends bytes as the body of a request: gRPC's frames, or what is not. Gives HTTP's status and gRPC's.
+pub async fn send_body_to(
+    channel: &Channel,
+    path: &'static str,
+    body: Vec<u8>,
+) -> (http::StatusCode, Option<i32>) {
+    let request = http::Request::post(path)
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(Body::new(Full::new(Bytes::from(body))))

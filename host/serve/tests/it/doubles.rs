@@ -174,8 +174,11 @@ pub async fn serve(channel: &Arc<TestChannel>, settings: ServerSettings) -> Runn
     serve_all(channels, settings).await
 }
 
-pub async fn serve_all(channels: TestChannels, settings: ServerSettings) -> Running {
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::new(channels), settings).await.unwrap();
+pub async fn serve_all(channels: impl Channels, settings: ServerSettings) -> Running {
+    run(Server::bind("127.0.0.1:0".parse().unwrap(), Arc::new(channels), settings).await.unwrap())
+}
+
+pub fn run(server: Server) -> Running {
     let (address, health) = (server.local_address().unwrap(), server.health());
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(server.run(async {

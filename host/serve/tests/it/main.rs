@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod any_bytes;
+mod blocks;
 mod bounds;
 mod client;
+mod deliver;
 mod doubles;
 mod intake;
 mod order;

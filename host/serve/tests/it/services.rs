@@ -104,8 +104,11 @@ async fn the_client_of_this_crate_speaks_with_the_server_of_this_crate() {
     let answer = answers.message().await.unwrap().unwrap();
     assert_eq!(answer, orderer::BroadcastResponse { status: 200, info: String::new() });
     assert!(answers.message().await.unwrap().is_none());
-    let status = client.deliver(Request::new(stream::iter([envelope]))).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
+    // It is no request for blocks: there is no timestamp in it.
+    let mut answers = client.deliver(Request::new(stream::iter([envelope]))).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    assert_eq!(answer.r#type, Some(orderer::deliver_response::Type::Status(400)));
+    assert!(answers.message().await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

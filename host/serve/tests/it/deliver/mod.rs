@@ -1,0 +1,8 @@
+//! Deliver, read by an ordinary client.
+
+mod any_bytes;
+mod bounds;
+mod changes;
+mod follow;
+mod reader;
+mod table;
