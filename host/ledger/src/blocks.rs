@@ -4,6 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use redb::StorageBackend;
+use twox_hash::XxHash3_64;
 
 use crate::failure::Damage;
 use crate::format::Row;
@@ -15,7 +16,7 @@ const MAGIC: [u8; 12] = *b"raddleblocks";
 pub(crate) const HEAD_BYTES: u64 = 32;
 
 /// What stands before each block: length and checksum.
-pub(crate) const FRAME_BYTES: u64 = 8;
+pub(crate) const FRAME_BYTES: u64 = 12;
 
 /// What the head says.
 #[derive(Debug)]
@@ -63,10 +64,10 @@ pub(crate) fn append(file: &dyn StorageBackend, at: u64, block: &[u8]) -> io::Re
     let size_bytes = u32::try_from(block.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let end = at.checked_add(FRAME_BYTES).and_then(|it| it.checked_add(u64::from(size_bytes)));
     let end = end.ok_or(io::ErrorKind::FileTooLarge)?;
-    let mut frame = [0; 8];
+    let mut frame = [0; 12];
     let (length, checksum) = frame.split_at_mut(4);
     length.copy_from_slice(&size_bytes.to_le_bytes());
-    checksum.copy_from_slice(&crc32c::crc32c(block).to_le_bytes());
+    checksum.copy_from_slice(&XxHash3_64::oneshot(block).to_le_bytes());
     file.write(at, &frame)?;
     file.write(at.saturating_add(FRAME_BYTES), block)?;
     Ok((Row { at, size_bytes }, end))
@@ -107,14 +108,14 @@ pub(crate) fn read(file: &dyn StorageBackend, rows: &[Row]) -> Result<Vec<Bytes>
 /// Takes a block off the front.
 fn take(buffer: &mut Bytes, expected: u32) -> Result<Bytes, Damage> {
     let Some((length, rest)) = buffer.split_first_chunk::<4>() else { return Err(Damage::Missing) };
-    let Some((checksum, rest)) = rest.split_first_chunk::<4>() else { return Err(Damage::Missing) };
-    let (found, checksum) = (u32::from_le_bytes(*length), u32::from_le_bytes(*checksum));
+    let Some((checksum, rest)) = rest.split_first_chunk::<8>() else { return Err(Damage::Missing) };
+    let (found, checksum) = (u32::from_le_bytes(*length), u64::from_le_bytes(*checksum));
     if found != expected {
         return Err(Damage::Length { found, expected });
     }
     let size_bytes = usize::try_from(expected).unwrap_or(usize::MAX);
     let Some(block) = rest.get(..size_bytes) else { return Err(Damage::Missing) };
-    if crc32c::crc32c(block) != checksum {
+    if XxHash3_64::oneshot(block) != checksum {
         return Err(Damage::Checksum);
     }
     let block = buffer.slice_ref(block);

@@ -56,8 +56,8 @@
 //! | bytes | what |
 //! |---|---|
 //! | 0–3 | n, the block's size |
-//! | 4–7 | CRC-32C (Castagnoli, as in RFC 3720) of the block |
-//! | 8–(n + 7) | the block, a marshalled `common.Block`, as it was given |
+//! | 4–11 | XXH3, 64 bits with seed 0, of the block |
+//! | 12–(n + 11) | the block, a marshalled `common.Block`, as it was given |
 //!
 //! `index.redb` is a redb database (file format 3 of redb, described in its `docs/design.md`) with two tables:
 //!

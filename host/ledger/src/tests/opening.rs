@@ -81,7 +81,7 @@ fn row(number: u64, at: u64, size_bytes: u32) -> Spoil {
 /// Changes the last byte of a block, which belongs to its metadata.
 fn in_block(number: usize) -> Spoil {
     Box::new(move |home| {
-        let end = 32 + recorded()[..=number].iter().map(|new| 8 + new.block.len()).sum::<usize>();
+        let end = 32 + recorded()[..=number].iter().map(|new| 12 + new.block.len()).sum::<usize>();
         edit(&home.file("blocks"), |bytes| bytes[end - 1] ^= 1);
     })
 }
@@ -181,13 +181,13 @@ fn damaged() -> Vec<(Spoil, String)> {
         ),
         (
             row(9, u64::MAX, 9),
-            format!("block 9: it ends at byte {}, the file blocks has 733656 bytes", u64::MAX),
+            format!("block 9: it ends at byte {}, the file blocks has 733696 bytes", u64::MAX),
         ),
         (row(9, 32, 20_941), "block 9: it has 20942 bytes in the file blocks, 20941 in the index".into()),
         (row(9, 32, 20_942), "block 9: its header has number 0, expected is 9".into()),
         (
             bytes("blocks", |it| it.truncate(700_000)),
-            "block 8: it ends at byte 720340, the file blocks has 700000 bytes".into(),
+            "block 8: it ends at byte 720376, the file blocks has 700000 bytes".into(),
         ),
         (in_block(9), "block 9: it does not match its checksum".into()),
         (in_block(8), "block 8: it does not match its checksum".into()),
@@ -284,7 +284,7 @@ fn what_was_written_behind_the_last_block_and_never_committed_is_cut_off() {
     let home = Home::with_ten();
     edit(&home.file("blocks"), |bytes| bytes.extend([0xa5; 10_000]));
     assert_holds(&home.open(), &recorded()[..10]);
-    assert_eq!(fs::metadata(home.file("blocks")).unwrap().len(), 733_656);
+    assert_eq!(fs::metadata(home.file("blocks")).unwrap().len(), 733_696);
 }
 
 #[test]

@@ -112,13 +112,16 @@ fn a_wait_that_is_given_up_loses_no_block() {
     let home = Home::new();
     drop(home.create(&blocks[0]));
     let ledger = Ledger::open(&home.path(), &mychannel(), &without_tail()).unwrap();
-    ledger.commit(&blocks[1..4]).unwrap();
+    ledger.commit(&blocks[1..]).unwrap();
     let mut reader = ledger.blocks_from(BlockNumber(0));
     block_on(async {
-        for new in &blocks[..4] {
-            // In a runtime, a read from the file is on another thread when it is given up.
-            assert!(at_once(&mut reader).is_pending());
-            assert_eq!(reader.next().await.unwrap(), new.block);
+        for new in &blocks {
+            // In a runtime, a read from the file is on another thread when it is given up, if it is not done by then.
+            let given = match at_once(&mut reader) {
+                Poll::Ready(given) => given,
+                Poll::Pending => reader.next().await,
+            };
+            assert_eq!(given.unwrap(), new.block);
             reader = ledger.blocks_from(reader.number());
         }
     });
