@@ -7,6 +7,7 @@
 mod broadcast;
 mod deliver;
 mod filters;
+mod ledger;
 mod subjects;
 
 use std::time::{Duration, Instant};
@@ -29,10 +30,19 @@ struct Line<'a> {
 }
 
 fn main() {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     // `cargo bench` and `cargo test --benches` pass flags of the standard harness.
-    if std::env::args().any(|argument| argument == "--test") {
+    if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
+    if arguments.first().is_some_and(|argument| argument == ledger::FILL) {
+        return ledger::fill(arguments.into_iter().skip(1));
+    }
+    arguments.retain(|argument| !argument.starts_with("--"));
+    // `cargo xtask bench ledger 20` measures the ledger alone, and opens one of 20 GB instead of 1.
+    let ledger_gb = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(1_u64);
+    arguments.retain(|argument| argument.parse::<u64>().is_err());
+    let is_wanted = |group: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == group);
     println!(
         "{:<46} {:>10} {:>10} | {:<34} {:>10} | {:>7}",
         "", "µs a unit", "units a s", "", "µs a unit", "ratio"
@@ -59,10 +69,22 @@ fn main() {
             ratio
         );
     };
-    subjects::all(&mut measure);
-    filters::all(&mut measure);
-    deliver::all(&mut measure);
-    broadcast::all();
+    if is_wanted("chain") {
+        subjects::all(&mut measure);
+    }
+    if is_wanted("filters") {
+        filters::all(&mut measure);
+    }
+    if is_wanted("ledger") {
+        ledger::writes(&mut measure);
+        ledger::opens(ledger_gb * 1_000_000_000);
+    }
+    if is_wanted("deliver") {
+        deliver::all(&mut measure);
+    }
+    if is_wanted("broadcast") {
+        broadcast::all();
+    }
 }
 
 /// Microseconds a unit.

@@ -1,0 +1,149 @@
+//! What callers and readers share: committing, and reading what is committed.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use raddle_core::ids::{BlockNumber, ChannelId};
+use tokio::sync::watch;
+
+use crate::check;
+use crate::failure::{CommitError, Failure, ReadError, Stop};
+use crate::format::Row;
+use crate::open::Opened;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::tail::Tail;
+use crate::{NewBlock, Stored, Tip};
+
+/// What callers and readers share.
+pub(crate) struct Shared {
+    channel: ChannelId,
+    store: Store,
+    /// Where the next block goes in its file. Locked for as long as a commit takes.
+    end: Mutex<u64>,
+    tip: watch::Sender<Tip>,
+    tail: Mutex<Tail>,
+}
+
+impl Shared {
+    pub fn new(opened: Opened, settings: &Settings) -> Self {
+        let Opened { store, contents } = opened;
+        let tail = Tail::new(contents.stored.chain.tip.next(), settings.tail_bytes);
+        Self {
+            channel: contents.channel,
+            store,
+            end: Mutex::new(contents.end),
+            tip: watch::Sender::new(Tip { stored: Arc::new(contents.stored), stop: None }),
+            tail: Mutex::new(tail),
+        }
+    }
+
+    pub fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn tip(&self) -> Tip {
+        self.tip.borrow().clone()
+    }
+
+    pub fn commit(&self, blocks: &[NewBlock]) -> Result<(), CommitError> {
+        let Some(last) = blocks.last() else { return Ok(()) };
+        let mut end = lock(&self.end);
+        let tip = self.tip();
+        if let Some(stop) = tip.stop {
+            return Err(stop.into());
+        }
+        let before = tip.stored.chain;
+        let refused = |(number, fault)| CommitError::Refused { number, fault: Arc::new(fault) };
+        check::follow(before, blocks).map_err(refused)?;
+
+        let stored = Stored { chain: last.state, anchor: last.anchor.clone() };
+        let write = || self.store.commit(*end, before.tip.next(), blocks, &stored);
+        let path = self.store.path();
+        let panicked = |_| Err(Failure::Panicked { doing: "writing to", path: Arc::clone(path) });
+        match catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(panicked) {
+            Ok(next) => {
+                *end = next;
+                self.publish(blocks, stored);
+                Ok(())
+            }
+            Err(failure) => {
+                let cause = Arc::new(failure);
+                self.store.reopen_for_reading();
+                self.tip.send_modify(|tip| tip.stop = Some(Stop::Failed(Arc::clone(&cause))));
+                Err(CommitError::OutcomeUnknown { cause })
+            }
+        }
+    }
+
+    /// Shows readers what is durable.
+    fn publish(&self, blocks: &[NewBlock], stored: Stored) {
+        let mut tail = lock(&self.tail);
+        for new in blocks {
+            tail.push(new.block.clone());
+        }
+        drop(tail);
+        self.tip.send_modify(|tip| tip.stored = Arc::new(stored));
+    }
+
+    pub fn watch(&self) -> watch::Receiver<Tip> {
+        self.tip.subscribe()
+    }
+
+    pub fn tail_from(&self, from: BlockNumber, end: BlockNumber, max_bytes: u64) -> Option<VecDeque<Bytes>> {
+        lock(&self.tail).from(from, end, max_bytes)
+    }
+
+    /// Committed blocks from the files: at most `max_bytes`, or one.
+    pub fn read_file(
+        &self,
+        from: BlockNumber,
+        end: BlockNumber,
+        max_bytes: u64,
+    ) -> Result<VecDeque<Bytes>, ReadError> {
+        let read = || {
+            let mut taken_bytes = 0_u64;
+            let fits = |row: &Row| {
+                taken_bytes = taken_bytes.saturating_add(u64::from(row.size_bytes));
+                taken_bytes <= max_bytes
+            };
+            self.store.read(from, end, fits)
+        };
+        let blocks = match read() {
+            // A commit that fails takes the index away for a moment.
+            Ok(None) | Err(Failure::Storage { source: redb::Error::PreviousIo, .. }) => {
+                drop(lock(&self.end));
+                read()
+            }
+            other => other,
+        };
+        match blocks {
+            Ok(Some(blocks)) => Ok(blocks.into()),
+            // A stopped ledger whose index could not be opened once more is not closed.
+            Ok(None) => Err(self.tip.borrow().stop.clone().unwrap_or(Stop::Closed).into()),
+            Err(failure) => Err(ReadError::Failed { cause: Arc::new(failure) }),
+        }
+    }
+
+    pub fn close(&self) {
+        let end = lock(&self.end);
+        self.store.close();
+        self.tip.send_if_modified(|tip| {
+            let was_open = tip.stop.is_none();
+            tip.stop.get_or_insert(Stop::Closed);
+            was_open
+        });
+        drop(end);
+    }
+}
+
+/// Locks, also where another thread panicked: no code that holds one of these locks leaves half a change behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,198 @@
+//! The ledger: writing blocks beside a file that is only appended to, room on the disk, and opening after a kill.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use prost::Message as _;
+use raddle_core::block::{BlockHash, UnsignedBlock};
+use raddle_core::chain::ChainState;
+use raddle_core::ids::{BlockNumber, ChannelId};
+use raddle_ledger::{Ledger, NewBlock, Settings};
+
+use super::{Line, ROUNDS, Subject};
+
+/// The first argument of a process that fills a ledger until it is killed.
+pub const FILL: &str = "fill-ledger";
+
+/// Block sizes, with how many commits a round has.
+const SIZES: [(usize, usize); 3] = [(20_000, 200), (100_000, 100), (1_000_000, 25)];
+
+/// Commits of a ledger being filled are this large: opening is what is measured there.
+const FILL_COMMIT_BYTES: usize = 16 << 20;
+
+/// A block's bytes beside its envelope.
+const OVERHEAD_BYTES: usize = 120;
+
+/// Blocks of about this size, one after the other.
+struct Blocks {
+    envelope: Bytes,
+    last: ChainState,
+    is_begun: bool,
+}
+
+impl Blocks {
+    fn new(block_bytes: usize) -> Self {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[0]
+        };
+        let envelope = (OVERHEAD_BYTES..block_bytes).map(|_| random()).collect();
+        Self { envelope, last: ChainState::genesis(BlockHash([0; 32])), is_begun: false }
+    }
+}
+
+impl Iterator for Blocks {
+    type Item = NewBlock;
+
+    fn next(&mut self) -> Option<NewBlock> {
+        let number = if self.is_begun { self.last.tip.next() } else { BlockNumber(0) };
+        let data = vec![self.envelope.clone()];
+        let block = UnsignedBlock::new(number, self.last.tip_hash, data, BlockNumber(0), Bytes::new());
+        self.last = ChainState { tip: number, ..ChainState::genesis(block.hash()) };
+        self.is_begun = true;
+        let block = block.into_block(Vec::new()).encode_to_vec().into();
+        Some(NewBlock { block, state: self.last, anchor: None })
+    }
+}
+
+fn channel() -> ChannelId {
+    ChannelId("bench".to_owned())
+}
+
+fn create(path: &Path, blocks: &mut Blocks) -> Ledger {
+    let genesis = blocks.next().unwrap();
+    Ledger::create(path, &channel(), &genesis.block, &Settings::default()).unwrap()
+}
+
+/// A line for each size of blocks: a commit beside as many bytes appended to a file, with as many fdatasyncs.
+pub fn writes(measure: &mut dyn FnMut(Line<'_>)) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let commits = SIZES.into_iter().map(|(bytes, commits)| (bytes, commits, 1));
+    for (index, (block_bytes, commits, together)) in commits.chain([(20_000, 50, 10)]).enumerate() {
+        let mut blocks = Blocks::new(block_bytes);
+        let ledger = create(&folder.path().join(format!("ledger-{index}")), &mut blocks);
+        // Made beforehand: a node's blocks are made elsewhere. Checking them is part of a commit.
+        let mut ours =
+            blocks.by_ref().take((1 + ROUNDS) * commits * together).collect::<Vec<_>>().into_iter();
+        let theirs: Vec<u8> = (0..together).flat_map(|_| ours.as_slice()[0].block.clone()).collect();
+        let file = File::create(folder.path().join(format!("file-{index}"))).unwrap();
+        let mut end = 0;
+        let mut append = |bytes: &[u8]| {
+            file.write_all_at(bytes, end).unwrap();
+            file.sync_data().unwrap();
+            end += bytes.len() as u64;
+        };
+        let what = if together == 1 { "a block".to_owned() } else { format!("{together} blocks") };
+        measure(Line {
+            subject: Subject {
+                name: format!("ledger, {what} of {} KB a commit", block_bytes / 1_000),
+                units: commits,
+                work: Box::new(|| {
+                    for _ in 0..commits {
+                        let some: Vec<_> = ours.by_ref().take(together).collect();
+                        ledger.commit(&some).unwrap();
+                    }
+                }),
+            },
+            beside: Subject {
+                name: "file, as many bytes, 2 fdatasyncs".to_owned(),
+                units: commits,
+                work: Box::new(|| {
+                    for _ in 0..commits {
+                        append(&theirs);
+                        append(&[0; 64]);
+                    }
+                }),
+            },
+        });
+    }
+}
+
+/// A line for each size of blocks: a ledger of this many bytes, killed in a commit and opened.
+pub fn opens(ledger_bytes: u64) {
+    println!(
+        "\n{:<30} {:>10} {:>16} {:>12} {:>12} {:>14}",
+        "ledger, killed with kill -9", "blocks", "disk per payload", "index MB", "open ms", "open cold ms"
+    );
+    for (block_bytes, _) in SIZES {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        open(&folder.path().join("ledger"), ledger_bytes, block_bytes);
+    }
+}
+
+fn open(path: &Path, ledger_bytes: u64, block_bytes: usize) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .arg(FILL)
+        .arg(path)
+        .args([ledger_bytes.to_string(), block_bytes.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It says so when it is full, and goes on.
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(line, "full\n");
+
+    let index = path.join("index.redb");
+    let kept = fs::read(&index).unwrap();
+    let (height, warm) = time_open(path);
+    let disk: u64 = [path.join("blocks"), index.clone()].iter().map(|it| disk_bytes(it)).sum();
+    let index_bytes = disk_bytes(&index);
+    // As the kill left it, once more, and nothing of it in memory: only root can ask for that.
+    fs::write(&index, kept).unwrap();
+    File::open(&index).unwrap().sync_all().unwrap();
+    let is_cold = fs::write("/proc/sys/vm/drop_caches", "1").is_ok();
+    let cold = is_cold.then(|| time_open(path).1);
+
+    let payload = (height * Blocks::new(block_bytes).next().unwrap().block.len() as u64) as f64;
+    let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
+    println!(
+        "{:<30} {:>10} {:>16.4} {:>12.1} {:>12} {:>14}",
+        format!("{} GB, blocks of {} KB", ledger_bytes / 1_000_000_000, block_bytes / 1_000),
+        height,
+        disk as f64 / payload,
+        index_bytes as f64 / 1e6,
+        ms(warm),
+        cold.map_or_else(|| "-".to_owned(), ms),
+    );
+}
+
+fn time_open(path: &Path) -> (u64, Duration) {
+    let start = Instant::now();
+    let ledger = Ledger::open(path, &channel(), &Settings::default()).unwrap();
+    (ledger.height(), start.elapsed())
+}
+
+fn disk_bytes(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().blocks() * 512
+}
+
+/// Fills a ledger, says that it is full, and goes on until it is killed, or for as much again if nobody does.
+pub fn fill(mut arguments: impl Iterator<Item = String>) {
+    let path = arguments.next().unwrap();
+    let (ledger_bytes, block_bytes): (u64, usize) =
+        (arguments.next().unwrap().parse().unwrap(), arguments.next().unwrap().parse().unwrap());
+    let mut blocks = Blocks::new(block_bytes);
+    let ledger = create(Path::new(&path), &mut blocks);
+    let (mut written, mut is_said) = (0, false);
+    while written < 2 * ledger_bytes {
+        let some: Vec<_> = blocks.by_ref().take(FILL_COMMIT_BYTES.div_ceil(block_bytes)).collect();
+        ledger.commit(&some).unwrap();
+        written += some.iter().map(|new| new.block.len() as u64).sum::<u64>();
+        if written >= ledger_bytes && !is_said {
+            println!("full");
+            std::io::stdout().flush().unwrap();
+            is_said = true;
+        }
+    }
+}
