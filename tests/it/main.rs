@@ -6,6 +6,7 @@ mod harness;
 
 mod access;
 mod any_bytes;
+mod block_signatures;
 mod broadcast;
 mod command_line;
 mod faults;
