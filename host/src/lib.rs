@@ -9,6 +9,7 @@
 //! The manual for those who run it is [`manual`].
 
 pub mod cli;
+pub mod client;
 pub mod manual;
 pub mod node;
 pub mod replay;
