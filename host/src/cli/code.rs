@@ -45,6 +45,24 @@ pub enum Code {
     OrderedLog,
     /// Nothing is known by the name that was asked for.
     UnknownTopic,
+    /// A command is not told which orderer, channel or identity to use.
+    Unconfigured,
+    /// What a command is told of orderer, channel or identity cannot be used.
+    ClientConfig,
+    /// What is to be sent is longer than any orderer takes.
+    TooLongToSend,
+    /// A range of blocks ends before it begins.
+    BlockRange,
+    /// No orderer answers.
+    Unreachable,
+    /// An orderer does not answer to the end.
+    BrokenOff,
+    /// An orderer refuses, and gives no code of ours.
+    Refused,
+    /// What was sent is in no block yet.
+    NotInABlock,
+    /// A block is not the channel's.
+    BlockFault,
     /// The sandbox does not start on this machine.
     Sandbox,
     /// Our bug.
@@ -53,8 +71,16 @@ pub enum Code {
 
 impl Code {
     /// All codes, in ascending order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 29] = [
         Self::UnknownTopic,
+        Self::Unconfigured,
+        Self::ClientConfig,
+        Self::TooLongToSend,
+        Self::BlockRange,
+        Self::Unreachable,
+        Self::BrokenOff,
+        Self::Refused,
+        Self::NotInABlock,
         Self::EnvelopeUnreadable,
         Self::ChannelUnknown,
         Self::TypeNotTaken,
@@ -62,6 +88,7 @@ impl Code {
         Self::Invariant,
         Self::Maintenance,
         Self::ConfigUpdate,
+        Self::BlockFault,
         Self::FilterFault,
         Self::Genesis,
         Self::OtherChannel,
@@ -81,6 +108,14 @@ impl Code {
     pub const fn number(self) -> u16 {
         match self {
             Self::UnknownTopic => 1001,
+            Self::Unconfigured => 1002,
+            Self::ClientConfig => 1003,
+            Self::TooLongToSend => 1004,
+            Self::BlockRange => 1005,
+            Self::Unreachable => 1006,
+            Self::BrokenOff => 1007,
+            Self::Refused => 1008,
+            Self::NotInABlock => 1009,
             Self::EnvelopeUnreadable => 1101,
             Self::ChannelUnknown => 1102,
             Self::TypeNotTaken => 1103,
@@ -88,6 +123,7 @@ impl Code {
             Self::Invariant => 1105,
             Self::Maintenance => 1106,
             Self::ConfigUpdate => 1107,
+            Self::BlockFault => 1301,
             Self::FilterFault => 2001,
             Self::Genesis => 4001,
             Self::OtherChannel => 4002,

@@ -14,28 +14,34 @@ pub enum Exit {
     Failed = 1,
     /// Usage or configuration.
     Usage = 2,
+    /// Nobody answers, or not to the end.
+    Unreachable = 3,
     /// Our bug.
     Bug = 255,
 }
 
-/// One sentence, a code, an exit, and perhaps a hint.
+/// One sentence, a code, an exit, and perhaps more lines and a hint.
 #[derive(Debug)]
 pub struct Failure {
+    /// What happened, in one word: `failed`, or `refused` by an orderer.
+    pub word: &'static str,
     /// Stable, and explained by `raddle help`.
     pub code: Code,
     /// How the process ends.
     pub exit: Exit,
     /// What is wrong, without a final period.
     pub sentence: String,
+    /// More about it, a line each.
+    pub lines: Vec<String>,
     /// What to do next, if more is known than the code's explanation says.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure without a hint.
+    /// A failure without more lines and without a hint.
     #[must_use]
     pub fn new(code: Code, exit: Exit, sentence: impl Into<String>) -> Self {
-        Self { code, exit, sentence: sentence.into(), hint: None }
+        Self { word: "failed", code, exit, sentence: sentence.into(), lines: Vec::new(), hint: None }
     }
 
     /// The same, with a hint.
@@ -45,10 +51,20 @@ impl Failure {
         self
     }
 
+    /// The same, with one more line: what it tells, and the amount or text.
+    #[must_use]
+    pub fn line(mut self, what: &str, text: &str) -> Self {
+        self.lines.push(format!("{what:<6} {text}"));
+        self
+    }
+
     /// Prints it to stderr; answers how the process ends.
     #[must_use]
     pub fn report(self) -> ExitCode {
-        anstream::eprintln!("{} {}  {}", super::report::emphasis("failed"), self.code, self.sentence);
+        anstream::eprintln!("{} {}  {}", super::report::emphasis(self.word), self.code, self.sentence);
+        for line in &self.lines {
+            anstream::eprintln!("  {line}");
+        }
         if let Some(hint) = &self.hint {
             anstream::eprintln!("  hint   {hint}");
         }

@@ -48,6 +48,12 @@ pub struct Patience {
 /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.Keepalive.ServerMinInterval`.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(65);
 
+/// What an orderer may send on one stream before we have read it.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+
+/// The same of a connection. Larger, so that a stream that is not read does not hold the others.
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
 /// A connection to an orderer. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -76,6 +82,8 @@ impl Client {
             .map_err(|error| ClientError::address(address, &error.to_string()))?
             .connect_timeout(patience.connect)
             .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(Duration::from_secs(20));
         let channel = endpoint.connect().await.map_err(|error| ClientError::unreachable(address, &error))?;

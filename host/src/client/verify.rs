@@ -73,10 +73,10 @@ impl Config {
         Ok(Self { number, consensus: consensus.r#type, access })
     }
 
-    /// The config's `ConsensusType`: `kafka`, `solo`, `etcdraft`, …
+    /// Whether blocks of the channel are cut from a log, so that their consenter metadata are its offsets.
     #[must_use]
-    pub fn consensus(&self) -> &str {
-        &self.consensus
+    pub fn is_on_a_log(&self) -> bool {
+        matches!(self.consensus.as_str(), "kafka" | "solo")
     }
 }
 

@@ -10,7 +10,8 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 3] = [
+pub const PAGES: [Page; 4] = [
+    Page { name: "block", text: include_str!("block.md") },
     Page { name: "cut", text: include_str!("cut.md") },
     Page { name: "profile", text: include_str!("profile.md") },
     Page { name: "topic-dump", text: include_str!("topic-dump.md") },
@@ -18,6 +19,9 @@ pub const PAGES: [Page; 3] = [
 
 /// What each error code means, a section for each: what `raddle help CODE` prints.
 pub const CODES: &str = include_str!("codes.md");
+
+#[doc = include_str!("block.md")]
+pub mod block {}
 
 #[doc = include_str!("codes.md")]
 pub mod codes {}
