@@ -8,6 +8,7 @@ mod access;
 mod any_bytes;
 mod block_signatures;
 mod broadcast;
+mod client;
 mod command_line;
 mod faults;
 mod recorded;

@@ -54,7 +54,8 @@ pub fn printable(text: &str) -> String {
             break;
         }
         let is_deceptive = letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(letter, '\u{2060}'..='\u{2069}' | '\u{feff}');
         if is_deceptive {
             printable.extend(letter.escape_default());
         } else {

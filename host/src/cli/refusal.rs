@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_refusal_shows_all_that_the_orderer_tells() {
-        let reason = json!({ "module": "signature", "proof": "/A is not\n  ANY of 1\n  └─ ✗ B", "bytes": 7, "text": "t" });
+        let proof = "/A is not\n  ANY of 1\n  └─ ✗ B";
+        let reason = json!({ "module": "signature", "proof": proof, "bytes": 7, "text": "t" });
         let failure = Failure::from(refusal(Some("RDL-1104"), reason));
         assert_eq!((failure.word, failure.code, failure.exit), ("refused", Code::Filter, Exit::Failed));
         let lines =

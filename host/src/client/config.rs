@@ -138,8 +138,9 @@ impl ClientConfig {
 fn form(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
     let place = error.location().map(|place| (place.line(), place.column()));
     let said = error.without_snippet().to_string();
-    // The sentence ends with the place, which stands in front already.
-    let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what).to_owned();
+    // The sentence ends with the place, which stands in front already; before that comes advice for programmers.
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+    let what = said.split_once(", set DuplicateKeyPolicy").map_or(said, |(what, _)| what).to_owned();
     ConfigError::Form { path: path.to_owned(), place, what }
 }
 

@@ -93,21 +93,17 @@ impl ClientError {
 
     pub(super) fn of_grpc(address: &str, status: &tonic::Status) -> Self {
         let address = address.to_owned();
-        match status.code() {
-            tonic::Code::Unavailable | tonic::Code::Cancelled | tonic::Code::Unknown => {
-                let cause = match status.source() {
-                    Some(source) => innermost(source),
-                    None => status.message().to_owned(),
-                };
-                Self::Broken { address, cause }
+        let said = match status.message() {
+            "" => format!("{:?}", status.code()),
+            message => format!("{:?}: {message}", status.code()),
+        };
+        match (status.source(), status.code()) {
+            // What has a cause was not said by the orderer, but by the connection.
+            (Some(source), _) => Self::Broken { address, cause: innermost(source) },
+            (None, tonic::Code::Unavailable | tonic::Code::Cancelled) => {
+                Self::Broken { address, cause: said }
             }
-            code => {
-                let cause = match status.message() {
-                    "" => format!("{code:?}"),
-                    message => format!("{code:?}: {message}"),
-                };
-                Self::Grpc { address, cause, detail: Detail::read(status.metadata()) }
-            }
+            _ => Self::Grpc { address, cause: said, detail: Detail::read(status.metadata()) },
         }
     }
 }

@@ -49,3 +49,6 @@ async fn verify_first(
     let vouched = verifier.verify(block)?;
     Ok((verifier, vouched))
 }
+
+#[cfg(test)]
+mod tests;

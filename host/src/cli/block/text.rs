@@ -66,12 +66,44 @@ fn identity(identity: Option<&IdentityView>) -> String {
     match identity {
         None => "nobody".to_owned(),
         Some(IdentityView { msp_id, subject: Some(subject), .. }) => {
-            format!("{} ({})", printable(subject), printable(msp_id))
+            format!("{} ({})", printable(&short(subject)), printable(msp_id))
         }
         Some(IdentityView { msp_id, .. }) => format!("no certificate ({})", printable(msp_id)),
     }
 }
 
+/// Common name and organisational units of a subject such as `CN=a,OU=b,C=US`; all of it if it has neither. A comma
+/// behind a backslash belongs to a name, and stays as it is.
+fn short(subject: &str) -> String {
+    let mut is_escaped = false;
+    let parts = subject.split(|letter: char| {
+        let is_end = letter == ',' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        is_end
+    });
+    let kept: Vec<&str> =
+        parts.filter(|part| ["CN=", "OU="].iter().any(|kind| part.starts_with(kind))).collect();
+    if kept.is_empty() { subject.to_owned() } else { kept.join(",") }
+}
+
 fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
     if text.is_empty() { otherwise } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_shortened_to_its_name_and_units_and_no_name_feigns_a_unit() {
+        for (subject, expected) in [
+            ("CN=a,ST=b,OU=c+OU=d,C=US", "CN=a,OU=c+OU=d"),
+            ("CN=a\\,OU=admin,OU=client", "CN=a\\,OU=admin,OU=client"),
+            ("CN=a\\\\,OU=client", "CN=a\\\\,OU=client"),
+            ("O=x\\,CN=a,C=US", "O=x\\,CN=a,C=US"),
+            ("", ""),
+        ] {
+            assert_eq!(short(subject), expected);
+        }
+    }
 }

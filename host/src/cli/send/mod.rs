@@ -26,8 +26,8 @@ const COUNT_MAX: u32 = 100_000;
 /// Options of `raddle send`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each text or file becomes the data of one signed envelope of type MESSAGE. Orderers order any bytes; peers mark what is \
-no endorsed transaction as invalid, and go on.
+Each text or file becomes the data of one signed envelope of type MESSAGE. Orderers order any bytes; peers mark \
+what is no endorsed transaction as invalid, and go on.
 
 Envelopes go out one behind the other, without waiting for answers. After a refusal nothing behind it is taken.
 
@@ -44,7 +44,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     file: Vec<PathBuf>,
     /// Send everything so many times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(COUNT_MAX)))]
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(COUNT_MAX)))]
     count: u32,
     /// Wait until all of it is in blocks, at most so long, and say where
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "60",
