@@ -8,6 +8,7 @@ mod demo;
 mod failure;
 mod help;
 mod output;
+mod progress;
 mod refusal;
 mod replay;
 mod report;

@@ -240,11 +240,15 @@ pub fn last_config(block: &common::Block) -> Result<u64, BlockFault> {
 }
 
 /// How far the orderers had read the log when they cut the block, if it is a channel's on a log.
+///
+/// Source: fabric v2.5.16 `protoutil/blockutils.go` `GetConsenterMetadataFromBlock`.
 #[must_use]
 pub fn offsets(block: &common::Block) -> Option<orderer::KafkaMetadata> {
-    let consenter = signatures_value(block).ok()??.consenter_metadata;
-    let value = go_decode::<common::Metadata>(consenter).ok()?.value;
-    if value.is_empty() { None } else { go_decode(value).ok() }
+    let consenter = match signatures_value(block).ok()? {
+        Some(signed) => go_decode::<common::Metadata>(signed.consenter_metadata).ok()?,
+        None => metadata(block, BlockMetadataIndex::Orderer).ok()?,
+    };
+    if consenter.value.is_empty() { None } else { go_decode(consenter.value).ok() }
 }
 
 /// What the orderers signed beside the header. None in block 0, and in blocks of Fabric before v1.4.1.

@@ -10,10 +10,11 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 4] = [
+pub const PAGES: [Page; 5] = [
     Page { name: "block", text: include_str!("block.md") },
     Page { name: "cut", text: include_str!("cut.md") },
     Page { name: "profile", text: include_str!("profile.md") },
+    Page { name: "send", text: include_str!("send.md") },
     Page { name: "topic-dump", text: include_str!("topic-dump.md") },
 ];
 
@@ -31,6 +32,9 @@ pub mod cut {}
 
 #[doc = include_str!("profile.md")]
 pub mod profile {}
+
+#[doc = include_str!("send.md")]
+pub mod send {}
 
 #[doc = include_str!("topic-dump.md")]
 pub mod topic_dump {}

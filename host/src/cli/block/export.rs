@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prost::Message as _;
 use raddle_core::policy::BLOCK_VALIDATION;
 use raddle_proto::common;
@@ -13,12 +11,10 @@ use serde::Serialize;
 use super::verify_first;
 use crate::cli::connection::{self, Connection, Flags};
 use crate::cli::output::{Output, count, print, print_json, printable};
+use crate::cli::progress::Progress;
 use crate::cli::{Code, Exit, Failure};
-use crate::client::{BlockFault, Place};
+use crate::client::{BlockFault, Place, Verifier};
 use crate::replay::{BlockFile, BlockSink as _};
-
-/// A bar for less than this is noise.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// Options of `raddle block export`.
 #[derive(Debug, clap::Args)]
@@ -57,12 +53,6 @@ struct Exported {
     file: String,
 }
 
-/// A bar that stays away for the first second.
-struct Progress {
-    bar: ProgressBar,
-    started: Instant,
-}
-
 impl FromStr for Last {
     type Err = String;
 
@@ -94,14 +84,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         };
         check_range(arguments.from, last)?;
         let mut size_bytes = 0;
-        let mut progress = Progress::new(arguments.from, last);
+        let progress = Progress::new((last - arguments.from).saturating_add(1), "blocks");
         each_verified(&connection, arguments.from, last, |block| {
             size_bytes += block.encoded_len() as u64;
             progress.advance();
             file.put(block).map_err(|error| cannot_write(&error))
         })
         .await?;
-        progress.bar.finish_and_clear();
+        drop(progress);
         Ok(Exported {
             channel: connection.channel.0,
             first: arguments.from,
@@ -126,7 +116,7 @@ async fn each_verified(
     mut take: impl FnMut(common::Block) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut blocks = connection.deliver(Place::Number(first), Place::Number(last), false)?;
-    let mut verifier = None;
+    let mut verifier: Option<Verifier> = None;
     for expected in first..=last {
         let block = blocks.next().await?.ok_or_else(|| {
             let sentence = format!("the orderer ended before block {expected}, as if all had come");
@@ -134,7 +124,7 @@ async fn each_verified(
         })?;
         match &mut verifier {
             Some(verifier) => {
-                crate::client::Verifier::verify(verifier, &block)?;
+                verifier.verify(&block)?;
             }
             None => {
                 let header = block.header.as_ref().ok_or(BlockFault::NoHeader { expected })?;
@@ -157,7 +147,7 @@ fn check_range(from: u64, to: u64) -> Result<(), Failure> {
     Err(Failure::new(Code::BlockRange, Exit::Usage, sentence))
 }
 
-// === impl Exported, Progress ===
+// === impl Exported ===
 
 impl Exported {
     fn text(&self) -> String {
@@ -173,23 +163,5 @@ impl Exported {
              {signatures}\n",
             printable(channel)
         )
-    }
-}
-
-impl Progress {
-    fn new(first: u64, last: u64) -> Self {
-        let blocks = (last - first).saturating_add(1);
-        let bar = ProgressBar::with_draw_target(Some(blocks), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos} of {len} blocks  {eta} left") {
-            bar.set_style(style);
-        }
-        Self { bar, started: Instant::now() }
-    }
-
-    fn advance(&mut self) {
-        if self.bar.is_hidden() && self.started.elapsed() > QUIET {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        self.bar.inc(1);
     }
 }

@@ -17,6 +17,7 @@ use self::sent::Sent;
 use self::wait::Waiting;
 use super::connection::{self, Connection, Flags};
 use super::output::Output;
+use super::progress::Progress;
 use super::{Code, Exit, Failure};
 use crate::client::{Answer, Refusal};
 
@@ -35,7 +36,9 @@ Examples:
   raddle send hello
   raddle send --wait one two three
   raddle send --file picture.png
-  date | raddle send --count 100 -")]
+  date | raddle send --count 100 -
+
+What it tells, and its JSON: `raddle help send`.")]
 pub struct Arguments {
     /// What to send; - stands for all of stdin
     #[arg(value_name = "TEXT", required_unless_present = "file", conflicts_with = "file")]
@@ -122,9 +125,13 @@ async fn send(
     let (envelopes, log) = sent::envelopes(channel, signer, inputs, count);
     let mut answers = client.broadcast(envelopes);
     let mut outcome = Outcome { taken: 0, ended: None };
+    let progress = Progress::new(total as u64, "envelopes");
     while outcome.taken < total && outcome.ended.is_none() {
         match answers.next().await {
-            Ok(Some(Answer::Taken)) => outcome.taken += 1,
+            Ok(Some(Answer::Taken)) => {
+                outcome.taken += 1;
+                progress.advance();
+            }
             Ok(Some(Answer::Refused(refusal))) => outcome.ended = Some(Ended::Refused(refusal)),
             Ok(None) => {
                 outcome.ended = Some(match log.failure() {

@@ -36,8 +36,10 @@ impl Waiting {
     /// The orderer does not let us read the channel, or does not answer.
     pub async fn begin(connection: &Connection, wait_max: Duration) -> Result<Self, Failure> {
         let mut blocks = connection.deliver(Place::Newest, Place::Number(u64::MAX), true)?;
-        blocks.next().await?;
-        Ok(Self { blocks, wait_max })
+        match blocks.next().await? {
+            Some(_) => Ok(Self { blocks, wait_max }),
+            None => Err(ended()),
+        }
     }
 
     /// Finds the first `taken` of what was sent. Those behind are looked for as they come: one that was not answered
@@ -50,7 +52,7 @@ impl Waiting {
         let wait_max = self.wait_max;
         let search = async {
             while left > 0 {
-                let Some(block) = self.blocks.next_whenever().await? else { break };
+                let Some(block) = self.blocks.next_whenever().await? else { return Err(ended()) };
                 let number = block.header.map(|header| header.number).unwrap_or_default();
                 for (index, envelope) in block.data.unwrap_or_default().data.iter().enumerate() {
                     let Some(place) = wanted.remove(&hash_of(envelope)) else { continue };
@@ -69,6 +71,11 @@ impl Waiting {
         };
         (places, failure)
     }
+}
+
+fn ended() -> Failure {
+    let sentence = "the orderer ended the stream of blocks that was to go on";
+    Failure::new(Code::BrokenOff, Exit::Unreachable, sentence)
 }
 
 fn not_found(left: usize, wait_max: Duration) -> Failure {

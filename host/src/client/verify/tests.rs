@@ -149,4 +149,19 @@ fn offsets_are_those_of_a_log() {
     assert_eq!(offsets(&blocks[0]), None);
     let read = offsets(&blocks[256]).unwrap();
     assert_eq!((read.last_offset_persisted, read.last_original_offset_processed), (1952, 907));
+    // Before v1.4.1 they stood apart, and the last config too.
+    let mut old = blocks[256].clone();
+    let entry = |value: Vec<u8>| {
+        Bytes::from(common::Metadata { value: value.into(), signatures: Vec::new() }.encode_to_vec())
+    };
+    let last_config = common::LastConfig { index: 17 };
+    old.metadata = Some(common::BlockMetadata {
+        metadata: vec![
+            Bytes::new(),
+            entry(last_config.encode_to_vec()),
+            Bytes::new(),
+            entry(read.encode_to_vec()),
+        ],
+    });
+    assert_eq!((offsets(&old), super::last_config(&old)), (Some(read), Ok(17)));
 }
