@@ -56,7 +56,8 @@ pub struct Connection {
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
-        Failure::new(Code::File, Exit::Failed, format!("the system gives no sockets: {error}"))
+        let sentence = format!("no orderer can be asked: the system gives no sockets: {error}");
+        Failure::new(Code::Unreachable, Exit::Unreachable, sentence)
     })?;
     runtime.block_on(work)
 }

@@ -71,7 +71,7 @@ fn told(mut failure: Failure, detail: &Detail) -> Failure {
     }
     for (name, value) in &detail.reason {
         match (name.as_str(), value) {
-            ("text" | "proof", _) => {}
+            ("text", _) | ("proof", Value::String(_)) => {}
             (name, Value::String(text)) => failure = failure.line(&printable(name), &printable(text)),
             (name, value) => failure = failure.line(&printable(name), &printable(&value.to_string())),
         }
@@ -137,7 +137,7 @@ mod tests {
             (failure.code, failure.lines.last().map(String::as_str)),
             (Code::Refused, Some("code   RDL-7777"))
         );
-        let failure = Failure::from(refusal(None, json!({ "a\u{1b}": "\u{7}" })));
-        assert_eq!(failure.lines, ["status 403 FORBIDDEN", "a\\u{1b} \\u{7}"]);
+        let failure = Failure::from(refusal(None, json!({ "a\u{1b}": "\u{7}", "proof": [1] })));
+        assert_eq!(failure.lines, ["status 403 FORBIDDEN", "a\\u{1b} \\u{7}", "proof  [1]"]);
     }
 }

@@ -27,6 +27,7 @@ pub use deliver::{Deliveries, Place, range};
 pub use error::{ClientError, Detail, Refusal};
 pub use fault::{BlockFault, ConfigFault};
 pub use signing::Signer;
+pub(crate) use verify::hex;
 pub use verify::{Config, Verifier, Vouched, block_hash, config_in_force, last_config, offsets};
 
 /// Longest envelope sent and longest block received: 100 MiB, as Fabric's orderers and peers have it.

@@ -154,6 +154,19 @@ impl Verifier {
 }
 
 impl Config {
+    /// The signatures of a block that do not count, by their place, each with the reason. A block that holds may have
+    /// some: nobody vouches for the list of signatures, so whoever passes a block on can add to it.
+    #[must_use]
+    pub fn uncounted(&self, block: &common::Block) -> Vec<(usize, String)> {
+        let Some(proof) = self.access.prove_block(BLOCK_VALIDATION, block) else { return Vec::new() };
+        let listed = proof.skipped.iter().map(|skipped| (skipped.index, skipped.reason.to_string()));
+        let after = proof.skipped.last().map_or(0, |skipped| skipped.index.saturating_add(1));
+        let left_out = after..after.saturating_add(proof.skipped_left_out);
+        listed
+            .chain(left_out.map(|index| (index, "it is one of too many that do not count".to_owned())))
+            .collect()
+    }
+
     fn check_signatures(&self, number: u64, block: &common::Block) -> Result<(), BlockFault> {
         let text = match self.access.evaluate_block(BLOCK_VALIDATION, block) {
             PolicyVerdict::Satisfied => return Ok(()),
@@ -278,7 +291,8 @@ fn envelopes(block: &common::Block) -> &[bytes::Bytes] {
     block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -102,7 +102,14 @@ fn json_holds_all_of_a_block() {
     // Every field is explained.
     let manual = folder.raddle(&["help", "block"]).well();
     let mut names: Vec<&String> = view.as_object().unwrap().keys().collect();
-    for part in ["/offsets", "/verified", "/envelopes/0", "/envelopes/0/creator", "/envelopes/0/made_at"] {
+    for part in [
+        "/offsets",
+        "/verified",
+        "/signatures/0",
+        "/envelopes/0",
+        "/envelopes/0/creator",
+        "/envelopes/0/made_at",
+    ] {
         names.extend(view.pointer(part).unwrap().as_object().unwrap().keys());
     }
     assert!(names.len() > 30);
@@ -211,6 +218,28 @@ fn signatures_that_do_not_do_are_told_with_who_signed_and_what_was_needed() {
         "{said}"
     );
     assert!(said.contains("signature 1 (OrdererMSP) does not count: it is invalid: "), "{said}");
+}
+
+#[test]
+fn a_signature_that_somebody_added_does_no_harm_and_is_told() {
+    let double = Double::of_mychannel(|blocks| {
+        change_signatures(&mut blocks[40], |signatures| {
+            let mut another = signatures[0].clone();
+            another.signature_header = Bytes::new();
+            signatures.insert(0, another);
+            signatures.push(signatures[1].clone());
+        });
+    });
+    let folder = Folder::of(&double.address);
+    let text = folder.raddle(&["block", "show", "40"]).well();
+    for line in [
+        "  not signed by  nobody: the signature does not count: its identity is invalid: ",
+        "  signed by      CN=orderer.example.com,OU=orderer (OrdererMSP)\n",
+        "  not signed by  CN=orderer.example.com,OU=orderer (OrdererMSP): the signature does not count: its identity \
+         has signed before\n",
+    ] {
+        assert!(text.contains(line), "{text}\nwanted: {line}");
+    }
 }
 
 #[test]

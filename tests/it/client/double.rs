@@ -16,6 +16,7 @@ use raddle_proto::orderer::{deliver_response, seek_info::SeekBehavior};
 use raddle_proto::wire::{Envelope, go_decode};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{Grpc, NamedService, StreamingService};
@@ -58,7 +59,7 @@ struct Orderer {
 
 struct Broadcast(Orderer);
 struct Deliver(Orderer);
-type Answers<T> = ReceiverStream<Result<T, tonic::Status>>;
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, tonic::Status>> + Send>>;
 
 /// Serves on a thread of its own until the answer is dropped; answers where.
 pub fn serve_in_thread<F: Future<Output = ()> + Send>(
@@ -140,8 +141,16 @@ impl StreamingService<common::Envelope> for Broadcast {
     fn call(&mut self, request: Request<Streaming<common::Envelope>>) -> Self::Future {
         let (sender, answers) = mpsc::channel(64);
         tokio::spawn(broadcast(self.0.clone(), request.into_inner(), sender));
-        Box::pin(async { Ok(Response::new(ReceiverStream::new(answers))) })
+        Box::pin(late(answers))
     }
+}
+
+/// As Go's servers do it: headers go out with the first answer.
+async fn late<T: Send + 'static>(
+    mut answers: mpsc::Receiver<Result<T, tonic::Status>>,
+) -> Result<Response<Answers<T>>, tonic::Status> {
+    let first = tokio_stream::iter(answers.recv().await);
+    Ok(Response::new(Box::pin(first.chain(ReceiverStream::new(answers)))))
 }
 
 /// Takes each envelope, and puts it into a block of its own.
@@ -179,7 +188,7 @@ impl StreamingService<common::Envelope> for Deliver {
     fn call(&mut self, request: Request<Streaming<common::Envelope>>) -> Self::Future {
         let (sender, answers) = mpsc::channel(4);
         tokio::spawn(deliver(self.0.clone(), request.into_inner(), sender));
-        Box::pin(async { Ok(Response::new(ReceiverStream::new(answers))) })
+        Box::pin(late(answers))
     }
 }
 

@@ -131,7 +131,7 @@ async fn each_verified(
                 if header.number != expected {
                     return Err(BlockFault::Number { expected, found: header.number }.into());
                 }
-                verifier = Some(verify_first(connection, expected, &block).await?.0);
+                verifier = Some(verify_first(connection, expected, &block).await?.verifier);
             }
         }
         take(block)?;

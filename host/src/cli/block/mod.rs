@@ -27,13 +27,18 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// Verifies a block that stands anywhere, and answers the verifier for those behind it. Asks the orderer for the block
-/// before it and for the config in force.
-async fn verify_first(
-    connection: &Connection,
-    number: u64,
-    block: &common::Block,
-) -> Result<(Verifier, Vouched), Failure> {
+/// A block that was verified, wherever it stands.
+struct First {
+    /// For the blocks behind it.
+    verifier: Verifier,
+    /// What was verified.
+    vouched: Vouched,
+    /// Its signatures that do not count, by their place.
+    uncounted: Vec<(usize, String)>,
+}
+
+/// Verifies a block that stands anywhere. Asks the orderer for the block before it and for the config in force.
+async fn verify_first(connection: &Connection, number: u64, block: &common::Block) -> Result<First, Failure> {
     let channel = connection.channel.clone();
     let mut verifier = match number.checked_sub(1) {
         None => Verifier::from_start(channel),
@@ -46,8 +51,9 @@ async fn verify_first(
             Verifier::after(channel, &header, config)
         }
     };
+    let uncounted = verifier.config().map(|config| config.uncounted(block)).unwrap_or_default();
     let vouched = verifier.verify(block)?;
-    Ok((verifier, vouched))
+    Ok(First { verifier, vouched, uncounted })
 }
 
 #[cfg(test)]

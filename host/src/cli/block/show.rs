@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use super::text::text;
-use super::verify_first;
 use super::view::BlockView;
+use super::{First, verify_first};
 use crate::cli::Failure;
 use crate::cli::connection::{self, Flags};
 use crate::cli::output::{Output, print, print_json};
@@ -62,9 +62,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 }
             }
         };
-        let (verifier, vouched) = verify_first(&connection, header.number, &block).await?;
+        let First { verifier, vouched, uncounted } = verify_first(&connection, header.number, &block).await?;
         let is_on_a_log = verifier.config().is_some_and(Config::is_on_a_log);
-        Ok(BlockView::new(&connection.channel, &header, &block, vouched, is_on_a_log))
+        let mut view = BlockView::new(&connection.channel, &header, &block, vouched, is_on_a_log);
+        view.tell_uncounted(uncounted);
+        Ok(view)
     })?;
     match arguments.output {
         Output::Text => print(&text(&view)),

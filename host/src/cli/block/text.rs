@@ -27,7 +27,14 @@ pub fn text(view: &BlockView) -> String {
         line("offsets", &offsets);
     }
     for signature in &view.signatures {
-        line("signed by", &identity(signature.signer.as_ref()));
+        let signer = identity(signature.signer.as_ref());
+        match &signature.uncounted {
+            None => line("signed by", &signer),
+            Some(reason) => line(
+                "not signed by",
+                &format!("{signer}: the signature does not count: {}", printable(reason)),
+            ),
+        }
     }
     line("verified", &view.verified.text);
     let _ = writeln!(text, "\n{}", envelopes(&view.envelopes));

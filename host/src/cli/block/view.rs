@@ -11,81 +11,115 @@ use raddle_proto::msp;
 use raddle_proto::wire::{self, Envelope, go_decode};
 use serde::Serialize;
 
-use crate::cli::output::hex;
-use crate::client::{Vouched, block_hash, last_config, offsets};
+use crate::client::{Vouched, block_hash, hex, last_config, offsets};
 
 /// A block that was verified.
 #[derive(Serialize)]
 pub struct BlockView {
+    /// The channel that was asked for.
     pub channel: String,
+    /// Its place.
     pub number: u64,
+    /// Of the header, in hexadecimal like all hashes.
     pub hash: String,
+    /// Of the header before it; empty in block 0.
     pub previous_hash: String,
+    /// Of the envelopes.
     pub data_hash: String,
+    /// Of the marshalled block.
     pub size_bytes: usize,
+    /// The newest config block at or before this one.
     pub last_config: u64,
+    /// None if it was not cut from a log.
     pub offsets: Option<OffsetsView>,
+    /// All that stand in it, whether they count or not.
     pub signatures: Vec<SignatureView>,
+    /// All, in order.
     pub envelopes: Vec<EnvelopeView>,
     /// All entries, in base64.
     pub metadata: Vec<String>,
+    /// What was verified.
     pub verified: VerifiedView,
 }
 
 /// How far the orderers had read the log.
 #[derive(Serialize)]
 pub struct OffsetsView {
+    /// The last offset whose envelope is in a block, or will be in none.
     pub last_persisted: i64,
+    /// The watermark of resubmission.
     pub last_original_processed: i64,
+    /// Where the config record stood that was resubmitted last.
     pub last_resubmitted_config: i64,
 }
 
 /// Who signed the block.
 #[derive(Serialize)]
 pub struct SignatureView {
+    /// None if nobody is named.
     pub signer: Option<IdentityView>,
+    /// In hexadecimal.
     pub nonce: String,
+    /// In base64.
     pub signature: String,
+    /// Why it does not count, if it does not.
+    pub uncounted: Option<String>,
 }
 
 /// Somebody as they call themselves.
 #[derive(Serialize)]
 pub struct IdentityView {
+    /// The MSP that they say is theirs.
     pub msp_id: String,
     /// The certificate's subject; none if there is no certificate that can be read.
     pub subject: Option<String>,
+    /// Those in the subject, in its order.
     pub organizational_units: Vec<String>,
 }
 
 /// One envelope.
 #[derive(Serialize)]
 pub struct EnvelopeView {
+    /// Its place in the block, from 0.
     pub index: usize,
     /// Why its headers cannot be read, if they cannot.
     pub unreadable: Option<String>,
+    /// The name of its type; none if the number has no name.
     #[serde(rename = "type")]
     pub kind: Option<&'static str>,
+    /// Its type.
     pub type_number: Option<i32>,
+    /// The channel that it says it is for.
     pub channel: Option<String>,
+    /// Its transaction id; may be empty.
     pub tx_id: Option<String>,
+    /// When it was made.
     pub made_at: Option<TimeView>,
+    /// Who made it; none if nobody is named.
     pub creator: Option<IdentityView>,
+    /// In hexadecimal.
     pub nonce: Option<String>,
+    /// Of payload and signature; of all bytes if it is unreadable.
     pub size_bytes: u64,
+    /// Of the data in its payload.
     pub data_bytes: Option<usize>,
+    /// The whole, in base64.
     pub marshalled: String,
 }
 
 /// A time by the clock of whoever made the envelope.
 #[derive(Serialize)]
 pub struct TimeView {
+    /// Since 1970.
     pub unix_seconds: i64,
+    /// Beside the seconds.
     pub nanos: i32,
 }
 
 /// What was verified.
 #[derive(Serialize)]
 pub struct VerifiedView {
+    /// Always: what does not hold is not shown.
     pub data_hash: bool,
     /// The block whose hash is the previous hash; none before block 0.
     pub previous_hash_of: Option<u64>,
@@ -140,6 +174,15 @@ impl BlockView {
             },
         }
     }
+
+    /// Marks the signatures that do not count, by their place.
+    pub fn tell_uncounted(&mut self, uncounted: Vec<(usize, String)>) {
+        for (index, reason) in uncounted {
+            if let Some(signature) = self.signatures.get_mut(index) {
+                signature.uncounted = Some(reason);
+            }
+        }
+    }
 }
 
 /// Those in metadata entry SIGNATURES.
@@ -153,6 +196,7 @@ fn signatures(entry: Option<&Bytes>) -> Vec<SignatureView> {
             signer: IdentityView::read(&header.creator),
             nonce: hex(&header.nonce),
             signature: STANDARD.encode(&signature.signature),
+            uncounted: None,
         }
     };
     metadata.signatures.iter().map(view).collect()
