@@ -9,10 +9,12 @@
 //! The manual for those who run it is [`manual`].
 
 pub mod cli;
+pub mod client;
 pub mod identity;
 pub mod manual;
 pub mod network;
 pub mod node;
+pub mod orderer;
 pub mod replay;
 mod shipped_policy;
 

@@ -1,8 +1,9 @@
-//! Broadcast over loopback, from a client's stream to a durable record and back.
+//! Broadcast over loopback, from a client's stream to a durable record and back, while blocks are made of the records.
 //!
-//! Client, server, filters and log are one process on one machine, so CPU an envelope includes the client's. The
+//! Client, server, filters, log and ledger are one process, so CPU an envelope includes the client's. The
 //! envelope is a recorded one, of 1 KB, with a real identity and signature.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,17 +11,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
-use raddle::node::{Node, NodeSettings};
-use raddle_ordering::OrderedLog;
-use raddle_ordering::local::{LocalLog, Settings, system_clock};
+use raddle::identity::Signer;
+use raddle::node::{NoObserver, NodeSettings};
+use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_proto::common;
 use raddle_serve::client::AtomicBroadcastClient;
-use raddle_serve::server::{Server, ServerSettings};
+use raddle_serve::server::ServerSettings;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 
 const GENESIS: &[u8] = include_bytes!("../golden/fabric-2.5/mychannel.block");
+const IDENTITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/identity");
 const CASES: &[u8] = include_bytes!("../golden/fabric-2.5/broadcast-cases.json");
 
 /// How long each line is measured.
@@ -40,14 +42,17 @@ pub fn all() {
 
 async fn measure(streams: usize, in_flight: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log.redb");
-    let log: Arc<dyn OrderedLog> =
-        Arc::new(LocalLog::create(&path, &Settings::default(), system_clock()).unwrap());
-    let node = Node::start([Bytes::from_static(GENESIS)], &log, NodeSettings::default()).unwrap();
-    let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(address, Arc::new(node), ServerSettings::default()).await.unwrap();
-    let endpoint = format!("http://{}", server.local_address().unwrap());
-    let serving = tokio::spawn(server.run(std::future::pending()));
+    let orderer = Orderer::start(OrdererSettings {
+        folder: folder.path().to_owned(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        genesis: Bytes::from_static(GENESIS),
+        signer: Arc::new(Signer::from_msp_dir("OrdererMSP", Path::new(IDENTITY)).unwrap()),
+        observer: Arc::new(NoObserver),
+        node: NodeSettings::default(),
+        server: ServerSettings::default(),
+    });
+    let orderer = orderer.await.unwrap();
+    let endpoint = format!("http://{}", orderer.address());
 
     let cpu_before = cpu();
     let start = Instant::now();
@@ -59,7 +64,7 @@ async fn measure(streams: usize, in_flight: usize) {
     }
     let elapsed = start.elapsed().as_secs_f64();
     let used = cpu() - cpu_before;
-    serving.abort();
+    orderer.stop().await.unwrap();
     waits.sort();
     println!(
         "{:<24} {:>14.0} {:>16.0} {:>10.2}",
@@ -97,9 +102,13 @@ async fn client(endpoint: String, in_flight: usize, end: Instant) -> Vec<Duratio
     waits
 }
 
-/// What this process has used of the processors. (Linux; a hundredth of a second is exact enough for seconds.)
+/// What this process has used of the processors. (Linux.)
 fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    ticks(&std::fs::read_to_string("/proc/self/stat").unwrap())
+}
+
+/// Processor time in a process's `stat`; a hundredth of a second is exact enough for seconds.
+pub fn ticks(stat: &str) -> Duration {
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     Duration::from_millis(ticks * 10)

@@ -8,6 +8,9 @@ mod broadcast;
 mod deliver;
 mod filters;
 mod ledger;
+mod memory;
+#[path = "../harness/process.rs"]
+mod process;
 mod subjects;
 
 use std::time::{Duration, Instant};
@@ -84,6 +87,9 @@ fn main() {
     }
     if is_wanted("broadcast") {
         broadcast::all();
+    }
+    if is_wanted("node") {
+        memory::all();
     }
 }
 

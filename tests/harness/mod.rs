@@ -3,6 +3,9 @@
 /// Batch policies from WebAssembly text.
 #[path = "../../host/rules/src/tests/guest.rs"]
 pub mod guest;
+pub mod node;
+pub mod orderer;
+pub mod process;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

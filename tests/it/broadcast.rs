@@ -6,18 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
-use raddle::node::{Node, NodeSettings};
+use raddle::orderer::Orderer;
 use raddle_core::ids::{ChannelId, Offset};
 use raddle_ordering::OrderedLog;
-use raddle_ordering::local::{LocalLog, Settings, system_clock};
 use raddle_proto::common;
 use raddle_proto::wire::{Envelope, KafkaMessage, Regular};
 use raddle_serve::client::AtomicBroadcastClient;
-use raddle_serve::server::{Server, ServerSettings};
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
 
-use crate::harness::{Recorded, golden};
+use crate::harness::{Recorded, golden, orderer};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -47,20 +45,15 @@ fn comparable(info: &str) -> String {
 struct Running {
     endpoint: String,
     log: Arc<dyn OrderedLog>,
+    _orderer: Orderer,
     _folder: TempDir,
 }
 
 async fn start() -> Running {
     let folder = TempDir::new().unwrap();
-    let log =
-        LocalLog::create(&folder.path().join("log.redb"), &Settings::default(), system_clock()).unwrap();
-    let log: Arc<dyn OrderedLog> = Arc::new(log);
-    let node = Node::start([Recorded::mychannel().genesis], &log, NodeSettings::default()).unwrap();
-    let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(address, Arc::new(node), ServerSettings::default()).await.unwrap();
-    let endpoint = format!("http://{}", server.local_address().unwrap());
-    tokio::spawn(server.run(std::future::pending()));
-    Running { endpoint, log, _folder: folder }
+    let orderer = orderer::start(folder.path(), Recorded::mychannel().genesis).await;
+    let endpoint = format!("http://{}", orderer.address());
+    Running { endpoint, log: Arc::clone(orderer.node().log()), _orderer: orderer, _folder: folder }
 }
 
 /// Sends envelopes on one stream; answers what came until the stream's end.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,24 +15,21 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use raddle::identity::{CertificateError, KeyError, PemError, Signer};
 use raddle::network::{IssuedIdentity, Role, Validity};
-use raddle::node::{Node, NodeSettings};
 use raddle_core::access::{Access, PolicyVerdict};
 use raddle_core::bundle::read_genesis;
 use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS};
-use raddle_ordering::OrderedLog;
-use raddle_ordering::local::{LocalLog, Settings, system_clock};
 use raddle_proto::common::{self, HeaderType};
 use raddle_proto::orderer::seek_position::Type;
 use raddle_proto::orderer::{SeekInfo, SeekNewest, SeekPosition};
 use raddle_proto::wire::{self, Envelope};
 use raddle_serve::client::AtomicBroadcastClient;
-use raddle_serve::server::{Server, ServerSettings};
 use rcgen::{CertificateParams, KeyIdMethod, PublicKeyData, SerialNumber, SignatureAlgorithm, SigningKey};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
 
+use crate::harness::orderer::start;
 use crate::network::{Team, channel, draft, message};
 
 // === envelopes ===
@@ -102,17 +98,11 @@ async fn send(endpoint: &str, envelope: &Envelope) -> (i32, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_takes_a_valid_client_and_refuses_one_whose_certificate_has_ended() {
-    let (orderer, members) = (Team::new("Orderer"), [Team::new("Org1")]);
-    let genesis = draft(&orderer, &members).genesis(SystemTime::now()).unwrap();
+    let (orderers, members) = (Team::new("Orderer"), [Team::new("Org1")]);
+    let genesis = draft(&orderers, &members).genesis(SystemTime::now()).unwrap();
     let folder = TempDir::new().unwrap();
-    let log =
-        LocalLog::create(&folder.path().join("log.redb"), &Settings::default(), system_clock()).unwrap();
-    let log: Arc<dyn OrderedLog> = Arc::new(log);
-    let node = Node::start([genesis.encode_to_vec().into()], &log, NodeSettings::default()).unwrap();
-    let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(address, Arc::new(node), ServerSettings::default()).await.unwrap();
-    let endpoint = format!("http://{}", server.local_address().unwrap());
-    tokio::spawn(server.run(std::future::pending()));
+    let orderer = start(folder.path(), genesis.encode_to_vec().into()).await;
+    let endpoint = format!("http://{}", orderer.address());
 
     let now = SystemTime::now();
     let hour = Duration::from_secs(3600);

@@ -6,13 +6,18 @@ mod harness;
 
 mod access;
 mod any_bytes;
+mod block_signatures;
 mod broadcast;
+mod client;
 mod command_line;
+mod dev;
 mod faults;
 mod genesis;
 mod identity;
 mod network;
+mod node;
 mod recorded;
 mod restarts;
+mod resubmission;
 mod signed;
 mod standard_rule;

@@ -277,6 +277,14 @@ impl Ledger {
         self.shared().read_file(number, end, 0).map(|mut blocks| blocks.pop_front())
     }
 
+    /// A committed block that is in memory, as those near the channel's end are. Does not block.
+    #[must_use]
+    pub fn recent(&self, number: BlockNumber) -> Option<Bytes> {
+        let end = BlockNumber(self.height());
+        let mut blocks = (number < end).then(|| self.shared().tail_from(number, end, 0)).flatten()?;
+        blocks.pop_front()
+    }
+
     /// Committed blocks from one on, as they come. The first one may lie in the future.
     #[must_use]
     pub fn blocks_from(&self, number: BlockNumber) -> Blocks {

@@ -20,6 +20,14 @@ pub enum LogKind {
     Kafka,
 }
 
+impl LogKind {
+    /// The kind of that name, as [`Display`](fmt::Display) writes it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Local, Self::Kafka].into_iter().find(|kind| kind.to_string() == name)
+    }
+}
+
 impl fmt::Display for LogKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -137,9 +137,16 @@ impl Server {
         channels: Arc<dyn Channels>,
         settings: ServerSettings,
     ) -> Result<Self, ServerError> {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|cause| ServerError::Bind { address, cause })?;
-        Ok(Self::on(listener, channels, settings).await)
+        Ok(Self::on(Self::listen(address).await?, channels, settings).await)
+    }
+
+    /// Opens a socket to serve on later.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Bind`] if the address is taken, not ours, or not allowed to us.
+    pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+        TcpListener::bind(address).await.map_err(|cause| ServerError::Bind { address, cause })
     }
 
     /// Serves on a socket that listens already.

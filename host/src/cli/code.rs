@@ -4,103 +4,128 @@ use std::fmt;
 
 use crate::manual;
 
-/// A code, `RDL-nnnn`. The first digit says who acts: 1 the client, 2 the module's author, 3 the channel's admin,
-/// 4 the operator, 9 us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Code {
-    /// A genesis block cannot be used.
-    Genesis,
-    /// A topic belongs to another channel than the genesis block.
-    OtherChannel,
-    /// A topic dump has a line that is no record.
-    TopicLine,
-    /// A topic dump lacks records, or has them twice or out of order.
-    TopicOffsets,
-    /// A channel halts at a record.
-    ChainHalted,
-    /// A file cannot be read or written.
-    File,
-    /// An MSP folder gives no identity to sign with.
-    Msp,
-    /// An envelope's headers cannot be read.
-    EnvelopeUnreadable,
-    /// No channel has the id that stands in an envelope.
-    ChannelUnknown,
-    /// An envelope is of a type that only orderers make.
-    TypeNotTaken,
-    /// A filter refuses an envelope.
-    Filter,
-    /// An envelope is not what peers can live with.
-    Invariant,
-    /// A channel is in maintenance.
-    Maintenance,
-    /// Config updates are not taken.
-    ConfigUpdate,
-    /// A filter fails at an envelope.
-    FilterFault,
-    /// A filter does not run on this orderer.
-    FilterLocal,
-    /// The ordered log does not take a record.
-    OrderedLog,
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:literal;)*) => {
+        /// A code, `RDL-nnnn`. The first digit says who acts: 1 the client, 2 the module's author, 3 the channel's
+        /// admin, 4 the operator, 9 us. The numbers are for ever.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        #[repr(u16)]
+        pub enum Code {
+            $($(#[doc = $doc])* $name = $number,)*
+        }
+
+        impl Code {
+            /// All codes, in ascending order.
+            pub const ALL: [Self; [$($number),*].len()] = [$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
     /// Nothing is known by the name that was asked for.
-    UnknownTopic,
+    UnknownTopic = 1001;
+    /// A command is not told which orderer, channel or identity to use.
+    Unconfigured = 1002;
+    /// What a command is told of orderer, channel or identity cannot be used.
+    ClientConfig = 1003;
+    /// What is to be sent is longer than any orderer takes.
+    TooLongToSend = 1004;
+    /// A range of blocks ends before it begins.
+    BlockRange = 1005;
+    /// No orderer answers.
+    Unreachable = 1006;
+    /// An orderer does not answer to the end.
+    BrokenOff = 1007;
+    /// An orderer refuses, and gives no code of ours.
+    Refused = 1008;
+    /// What was sent is in no block yet.
+    NotInABlock = 1009;
+    /// An envelope's headers cannot be read.
+    EnvelopeUnreadable = 1101;
+    /// No channel has the id that stands in an envelope.
+    ChannelUnknown = 1102;
+    /// An envelope is of a type that only orderers make.
+    TypeNotTaken = 1103;
+    /// A filter refuses an envelope.
+    Filter = 1104;
+    /// An envelope is not what peers can live with.
+    Invariant = 1105;
+    /// A channel is in maintenance.
+    Maintenance = 1106;
+    /// Config updates are not taken.
+    ConfigUpdate = 1107;
+    /// A request for blocks has no timestamp.
+    SeekWithoutTime = 1201;
+    /// A request for blocks is too old or too new.
+    SeekOutOfTime = 1202;
+    /// A request for blocks is too long.
+    SeekTooLong = 1203;
+    /// A request for blocks carries no `SeekInfo`.
+    SeekUnreadable = 1204;
+    /// A seek without start or stop.
+    SeekIncomplete = 1205;
+    /// A seek that stops before it starts.
+    SeekReversed = 1206;
+    /// A seek that starts beyond the next block.
+    SeekBeyondEnd = 1207;
+    /// A seek whose start is of no type.
+    SeekFromNowhere = 1208;
+    /// A block is not there yet, and the client does not want to wait.
+    BlockNotReady = 1209;
+    /// The certificate of who reads has ended.
+    ReaderExpired = 1210;
+    /// Who reads does not satisfy the channel's policy for readers.
+    ReaderDenied = 1211;
+    /// A block is not the channel's.
+    BlockFault = 1301;
+    /// A filter fails at an envelope.
+    FilterFault = 2001;
+    /// A genesis block cannot be used.
+    Genesis = 4001;
+    /// A topic belongs to another channel than the genesis block.
+    OtherChannel = 4002;
+    /// A topic dump has a line that is no record.
+    TopicLine = 4003;
+    /// A topic dump lacks records, or has them twice or out of order.
+    TopicOffsets = 4004;
+    /// A channel halts at a record.
+    ChainHalted = 4005;
+    /// A file cannot be read or written.
+    File = 4006;
+    /// An MSP folder gives no identity to sign with.
+    Msp = 4007;
     /// The sandbox does not start on this machine.
-    Sandbox,
+    Sandbox = 4008;
+    /// A store of log or blocks cannot be opened.
+    Store = 4009;
+    /// The address to listen on cannot be had.
+    Listen = 4010;
+    /// Organisations and channel cannot be generated, or those that were cannot be read.
+    Network = 4011;
+    /// A filter does not run on this orderer.
+    FilterLocal = 4101;
+    /// The ordered log does not take a record.
+    OrderedLog = 4102;
+    /// The channel has halted on this orderer.
+    Halted = 4103;
+    /// The channel is starting, or the orderer is stopping.
+    NotReady = 4104;
+    /// The channel is not served any more.
+    ChannelClosed = 4201;
+    /// A committed block cannot be read.
+    BlockUnavailable = 4202;
+    /// A block is longer than the orderer sends.
+    BlockTooLong = 4203;
     /// Our bug.
-    Bug,
+    Bug = 9001;
 }
 
 impl Code {
-    /// All codes, in ascending order.
-    pub const ALL: [Self; 20] = [
-        Self::UnknownTopic,
-        Self::EnvelopeUnreadable,
-        Self::ChannelUnknown,
-        Self::TypeNotTaken,
-        Self::Filter,
-        Self::Invariant,
-        Self::Maintenance,
-        Self::ConfigUpdate,
-        Self::FilterFault,
-        Self::Genesis,
-        Self::OtherChannel,
-        Self::TopicLine,
-        Self::TopicOffsets,
-        Self::ChainHalted,
-        Self::File,
-        Self::Msp,
-        Self::Sandbox,
-        Self::FilterLocal,
-        Self::OrderedLog,
-        Self::Bug,
-    ];
-
-    /// The number, for ever.
+    /// The number.
     #[must_use]
     pub const fn number(self) -> u16 {
-        match self {
-            Self::UnknownTopic => 1001,
-            Self::EnvelopeUnreadable => 1101,
-            Self::ChannelUnknown => 1102,
-            Self::TypeNotTaken => 1103,
-            Self::Filter => 1104,
-            Self::Invariant => 1105,
-            Self::Maintenance => 1106,
-            Self::ConfigUpdate => 1107,
-            Self::FilterFault => 2001,
-            Self::Genesis => 4001,
-            Self::OtherChannel => 4002,
-            Self::TopicLine => 4003,
-            Self::TopicOffsets => 4004,
-            Self::ChainHalted => 4005,
-            Self::File => 4006,
-            Self::Msp => 4007,
-            Self::Sandbox => 4008,
-            Self::FilterLocal => 4101,
-            Self::OrderedLog => 4102,
-            Self::Bug => 9001,
-        }
+        self as u16
     }
 
     /// The code that a person typed: `RDL-4004`, `rdl-4004` or `4004`.

@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use raddle_rules::{EngineError, LoadError, StackError};
+use raddle_serve::server::ServerError;
 
 use super::{Code, program};
 use crate::identity::SignerError;
+use crate::network::NetworkError;
+use crate::node::NodeError;
+use crate::orderer::OrdererError;
 use crate::replay::ReplayError;
 
 /// How a process ends.
@@ -15,28 +19,34 @@ pub enum Exit {
     Failed = 1,
     /// Usage or configuration.
     Usage = 2,
+    /// Nobody answers, or not to the end.
+    Unreachable = 3,
     /// Our bug.
     Bug = 255,
 }
 
-/// One sentence, a code, an exit, and perhaps a hint.
+/// One sentence, a code, an exit, and perhaps more lines and a hint.
 #[derive(Debug)]
 pub struct Failure {
+    /// What happened, in one word: `failed`, or `refused` by an orderer.
+    pub word: &'static str,
     /// Stable, and explained by `raddle help`.
     pub code: Code,
     /// How the process ends.
     pub exit: Exit,
     /// What is wrong, without a final period.
     pub sentence: String,
+    /// More about it, a line each.
+    pub lines: Vec<String>,
     /// What to do next, if more is known than the code's explanation says.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure without a hint.
+    /// A failure without more lines and without a hint.
     #[must_use]
     pub fn new(code: Code, exit: Exit, sentence: impl Into<String>) -> Self {
-        Self { code, exit, sentence: sentence.into(), hint: None }
+        Self { word: "failed", code, exit, sentence: sentence.into(), lines: Vec::new(), hint: None }
     }
 
     /// The same, with a hint.
@@ -46,10 +56,20 @@ impl Failure {
         self
     }
 
+    /// The same, with one more line: what it tells, and the amount or text.
+    #[must_use]
+    pub fn line(mut self, what: &str, text: &str) -> Self {
+        self.lines.push(format!("{what:<6} {text}"));
+        self
+    }
+
     /// Prints it to stderr; answers how the process ends.
     #[must_use]
     pub fn report(self) -> ExitCode {
-        anstream::eprintln!("{} {}  {}", super::report::emphasis("failed"), self.code, self.sentence);
+        anstream::eprintln!("{} {}  {}", super::report::emphasis(self.word), self.code, self.sentence);
+        for line in &self.lines {
+            anstream::eprintln!("  {line}");
+        }
         if let Some(hint) = &self.hint {
             anstream::eprintln!("  hint   {hint}");
         }
@@ -108,5 +128,53 @@ impl From<StackError> for Failure {
             StackError::Spawn { .. } => Self::new(Code::Sandbox, Exit::Failed, error.to_string()),
             StackError::Panicked { .. } => Self::new(Code::Bug, Exit::Bug, error.to_string()),
         }
+    }
+}
+
+/// The one place where what keeps an orderer from running becomes what a person sees.
+impl From<OrdererError> for Failure {
+    fn from(error: OrdererError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            OrdererError::Genesis(_) => Self::new(Code::Genesis, Exit::Usage, sentence),
+            OrdererError::Folder { .. } => Self::new(Code::File, Exit::Failed, sentence),
+            OrdererError::Log(_) | OrdererError::Ledger(_) => Self::new(Code::Store, Exit::Failed, sentence),
+            OrdererError::Node(error) => error.into(),
+            OrdererError::Server(error) => error.into(),
+            OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),
+        }
+    }
+}
+
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Bind { .. } => Self::new(Code::Listen, Exit::Failed, error.to_string())
+                .hint("another node may be running; `--listen 127.0.0.1:0` takes any free port"),
+            _ => Self::new(Code::Listen, Exit::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            NodeError::Rules { .. } => Self::new(Code::Genesis, Exit::Usage, sentence),
+            NodeError::Ledger(_) | NodeError::NoConfigBlock { .. } => {
+                Self::new(Code::Store, Exit::Failed, sentence)
+            }
+            NodeError::Engine(error) => error.into(),
+            NodeError::Load(error) => error.into(),
+            NodeError::Stack(error) => error.into(),
+            NodeError::Thread(_) => Self::new(Code::Sandbox, Exit::Failed, sentence),
+            NodeError::Twice(_) => Self::new(Code::Bug, Exit::Bug, sentence),
+        }
+    }
+}
+
+impl From<NetworkError> for Failure {
+    fn from(error: NetworkError) -> Self {
+        Self::new(Code::Network, Exit::Failed, error.to_string())
     }
 }

@@ -6,7 +6,7 @@ use crate::manual::PAGES;
 /// A page of help.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A topic (`cut`, `profile`, `topic-dump`), or an error code (`RDL-4004`)
+    /// A topic (`block`, `cut`, `profile`, `send`, `topic-dump`), or an error code (`RDL-4004`)
     name: Option<String>,
 }
 
@@ -43,8 +43,8 @@ fn topics() -> Result<(), Failure> {
 /// What bare `raddle` prints: where to begin.
 pub fn overview() -> Result<(), Failure> {
     let program = program();
-    anstream::println!("{program} demo       the main job on a recorded topic, in a few seconds");
-    anstream::println!("{program} replay     rebuild a channel's blocks from a dump of its topic");
+    anstream::println!("{program} demo       the whole story in one process, in a few seconds");
+    anstream::println!("{program} dev        a node that works, out of nothing, in this folder");
     anstream::println!("{program} help       topics, error codes; `{program} --help` for all commands");
     Ok(())
 }

@@ -1,11 +1,21 @@
 //! The command line.
 
+mod block;
 mod code;
+mod completions;
+mod connection;
 mod demo;
+mod dev;
 mod failure;
+mod files;
 mod help;
+mod logging;
+mod output;
+mod progress;
+mod refusal;
 mod replay;
 mod report;
+mod send;
 
 use std::process::ExitCode;
 
@@ -30,12 +40,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the main job on a recorded topic, in a few seconds
+    /// Tell the whole story in one process, in a few seconds
     Demo,
+    /// Run a working node: generated organisations, channel demo, local log
+    Dev(dev::Arguments),
+    /// Send envelopes to a channel
+    Send(send::Arguments),
+    /// Show a channel's blocks, or write them to a file; both verify them
+    #[command(subcommand)]
+    Block(block::Command),
     /// Rebuild a channel's blocks from a dump of its Kafka topic
     Replay(replay::Arguments),
     /// Explain a topic, or an error code such as RDL-4004
     Help(help::Arguments),
+    /// Print a script that makes a shell complete commands and flags
+    Completions(completions::Arguments),
     /// Print the version
     Version,
 }
@@ -47,6 +66,10 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         None => help::overview(),
         Some(Command::Demo) => demo::run(),
+        Some(Command::Dev(arguments)) => return dev::run(&arguments).unwrap_or_else(Failure::report),
+        Some(Command::Send(arguments)) => send::run(&arguments),
+        Some(Command::Block(command)) => block::run(&command),
+        Some(Command::Completions(arguments)) => completions::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Help(arguments)) => help::run(&arguments),
         Some(Command::Version) => help::version(),

@@ -10,13 +10,10 @@ use bytes::Bytes;
 use raddle_rules::{BatchEngine, GuestStack, on_guest_stack};
 
 use super::report::{self, Progress};
-use super::{Code, Exit, Failure};
+use super::{Code, Exit, Failure, files};
 use crate::ShippedPolicy;
 use crate::identity::Signer;
 use crate::replay::{BlockFile, BlockSink, Replay, ReplayError, Summary, Topic};
-
-/// Most bytes of a file that is read whole: gRPC's limit on a block.
-const BLOCK_BYTES_MAX: u64 = 100 << 20;
 
 /// Options of `raddle replay`.
 #[derive(Debug, clap::Args)]
@@ -44,7 +41,7 @@ pub struct Arguments {
 
 /// Rebuilds the blocks and prints what they were cut by.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let genesis = read_block(&arguments.genesis)?;
+    let genesis = files::read_block(&arguments.genesis)?;
     let signer = match (&arguments.msp_id, &arguments.msp_dir) {
         (Some(id), Some(folder)) => Some(Signer::from_msp_dir(id, folder)?),
         _ => None,
@@ -54,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let name = arguments.genesis.display().to_string();
     let (summary, elapsed) = replay(&name, genesis, &topic, signer, arguments.verbose, &mut file)?;
     file.finish().map_err(|error| cannot_write(arguments, &error))?;
-    anstream::println!("{}\n", report::table(&summary));
+    anstream::println!("{}\n", report::table(&summary.blocks));
     for remark in report::remarks(&summary) {
         anstream::println!("{remark}");
     }
@@ -93,17 +90,6 @@ pub fn replay(
         let elapsed = progress.finish();
         Ok((summary?, elapsed))
     })?
-}
-
-fn read_block(path: &PathBuf) -> Result<Bytes, Failure> {
-    let failed = |what: String| {
-        Failure::new(Code::File, Exit::Usage, format!("{} cannot be read: {what}", path.display()))
-    };
-    let size = path.metadata().map_err(|error| failed(error.to_string()))?.len();
-    if size > BLOCK_BYTES_MAX {
-        return Err(failed(format!("{size} bytes are more than a block's {BLOCK_BYTES_MAX}")));
-    }
-    std::fs::read(path).map(Bytes::from).map_err(|error| failed(error.to_string()))
 }
 
 fn cannot_write(arguments: &Arguments, error: &std::io::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! How a replay shows itself: a progress bar, a line a block, and the table at the end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use raddle_core::chain::CutBlock;
 use raddle_core::cutter::CutReason;
 
-use crate::replay::{Summary, Told};
+use crate::replay::{BlockCount, Summary, Told};
 
 /// A bar for less than this is noise.
 const QUIET: Duration = Duration::from_secs(1);
@@ -104,11 +105,11 @@ fn block_line(cut: &CutBlock) -> String {
 
 /// Blocks by the reason why they were cut.
 #[must_use]
-pub fn table(summary: &Summary) -> String {
+pub fn table(blocks: &BTreeMap<CutReason, BlockCount>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["cut by", "blocks", "envelopes", "bytes"]);
     let mut total = [0; 3];
-    for (reason, count) in &summary.blocks {
+    for (reason, count) in blocks {
         let amounts = [count.blocks, count.envelopes, count.size_bytes];
         for (sum, amount) in total.iter_mut().zip(amounts) {
             *sum += amount;

@@ -10,14 +10,20 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 3] = [
+pub const PAGES: [Page; 6] = [
+    Page { name: "block", text: include_str!("block.md") },
     Page { name: "cut", text: include_str!("cut.md") },
+    Page { name: "dev", text: include_str!("dev.md") },
     Page { name: "profile", text: include_str!("profile.md") },
+    Page { name: "send", text: include_str!("send.md") },
     Page { name: "topic-dump", text: include_str!("topic-dump.md") },
 ];
 
 /// What each error code means, a section for each: what `raddle help CODE` prints.
 pub const CODES: &str = include_str!("codes.md");
+
+#[doc = include_str!("block.md")]
+pub mod block {}
 
 #[doc = include_str!("codes.md")]
 pub mod codes {}
@@ -25,8 +31,14 @@ pub mod codes {}
 #[doc = include_str!("cut.md")]
 pub mod cut {}
 
+#[doc = include_str!("dev.md")]
+pub mod dev {}
+
 #[doc = include_str!("profile.md")]
 pub mod profile {}
+
+#[doc = include_str!("send.md")]
+pub mod send {}
 
 #[doc = include_str!("topic-dump.md")]
 pub mod topic_dump {}

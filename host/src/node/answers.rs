@@ -6,6 +6,7 @@ use raddle_rules::admission::{Reason, Refusal as RuleRefusal};
 use raddle_serve::channels::{Code, Detail, Failure, NotTaken, Refusal, RefusalStatus};
 use serde_json::{Map, Value, json};
 
+use super::board::Halt;
 use super::workers::NotCompleted;
 
 /// A filter refuses the envelope.
@@ -22,12 +23,26 @@ pub const FILTER_FAULT: Code = Code(2001);
 pub const FILTER_LOCAL: Code = Code(4101);
 /// The ordered log does not take the record.
 pub const ORDERED_LOG: Code = Code(4102);
+/// The channel has halted on this orderer.
+pub const HALTED: Code = Code(4103);
+/// The channel is starting, or this orderer is stopping.
+pub const NOT_READY: Code = Code(4104);
 /// Our bug.
 pub const BUG: Code = Code(9001);
 
 /// All codes that a node answers with.
-pub const CODES: [Code; 8] =
-    [FILTER, INVARIANT, MAINTENANCE, CONFIG_UPDATE, FILTER_FAULT, FILTER_LOCAL, ORDERED_LOG, BUG];
+pub const CODES: [Code; 10] = [
+    FILTER,
+    INVARIANT,
+    MAINTENANCE,
+    CONFIG_UPDATE,
+    FILTER_FAULT,
+    FILTER_LOCAL,
+    ORDERED_LOG,
+    HALTED,
+    NOT_READY,
+    BUG,
+];
 
 /// The rules do not let an envelope pass. `proof` is why its signature does not do, for clients that may know.
 #[must_use]
@@ -65,6 +80,31 @@ pub fn not_appended(error: &AppendError) -> Failure {
         "outcome": if error.is_outcome_unknown() { "unknown" } else { "not ordered" },
     });
     Failure { info: "cannot enqueue".into(), detail: detail(ORDERED_LOG, members) }
+}
+
+/// The channel has halted. Fabric's sentence; the cause goes into the trailer.
+///
+/// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `WaitReady`.
+#[must_use]
+pub fn halted(halt: &Halt) -> Failure {
+    let info = "consenter for this channel has been halted".into();
+    Failure { info, detail: detail(HALTED, json!({ "cause": halt.to_string() })) }
+}
+
+/// The channel is being stopped. Fabric's sentence for it is the same as for a halted one.
+#[must_use]
+pub fn stopped() -> Failure {
+    let info = "consenter for this channel has been halted".into();
+    Failure { info, detail: detail(NOT_READY, json!({ "cause": "the orderer is stopping" })) }
+}
+
+/// The channel has not found its place in the log yet.
+///
+/// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `WaitReady`.
+#[must_use]
+pub fn starting() -> Failure {
+    let info = "backing Kafka cluster has not completed booting; try again later".into();
+    Failure { info, detail: detail(NOT_READY, json!({ "cause": "the channel waits for its ordered log" })) }
 }
 
 /// A judgement was not completed.

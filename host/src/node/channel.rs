@@ -1,63 +1,112 @@
 //! One channel of a node: admits what its rules let pass, and appends it to the log.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use raddle_core::access::{Access, PolicyVerdict};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use raddle_core::access::PolicyVerdict;
 use raddle_core::bundle::{Bundle, ConsensusState};
 use raddle_core::ids::ChannelId;
 use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS, ORDERER_WRITERS};
+use raddle_ledger::Ledger;
 use raddle_ordering::{AppendError, OrderedLog};
 use raddle_proto::common::Status;
 use raddle_proto::wire::{self, Envelope, KafkaMessage};
-use raddle_rules::admission::{Filters, Reason, Refusal as RuleRefusal, RuleSet};
+use raddle_rules::admission::{ExpirationChecks, Filters, Reason, Refusal as RuleRefusal};
 use raddle_rules::shipped::SIGNATURE;
 use raddle_rules::{Case, Timestamp};
 use raddle_serve::channels::{
     Admitted, BoxFuture, BroadcastChannel, Detail, Failure, NotTaken, Received, Refusal, RefusalStatus,
 };
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::answers;
+use super::board::{Board, Doing};
 use super::judge::EnvelopeJudge;
+use super::rules::{Rules, RulesError, RulesMaker};
+use super::usage::Usage;
 use super::workers::Workers;
 
 /// Bytes of a proof that a client is told: with its quotes and the rest of the details it stays below 4 KiB.
-const PROOF_BYTES_MAX: usize = 3 << 10;
+pub(super) const PROOF_BYTES_MAX: usize = 3 << 10;
 
-/// What a channel judges by: bundle, config sequence and rules are one value, so that no envelope is judged by one
-/// config and stamped with another.
-pub struct Rules {
-    /// Who may do what.
-    pub access: Arc<Access>,
-    /// The filters; they know the bundle.
-    pub set: RuleSet,
-}
+/// How long an envelope waits for a channel that starts, before its client is told to try elsewhere.
+const START_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// A channel that takes envelopes.
+/// A channel that takes envelopes and gives blocks.
 pub struct Channel {
     id: ChannelId,
-    rules: Arc<Rules>,
+    rules: ArcSwap<Rules>,
+    maker: RulesMaker,
     log: Arc<dyn OrderedLog>,
+    ledger: Ledger,
+    board: Arc<Board>,
     workers: Arc<Workers>,
+    usage: Arc<Usage>,
+}
+
+/// What a channel is made of.
+pub(super) struct ChannelParts {
+    pub(super) rules: Rules,
+    pub(super) maker: RulesMaker,
+    pub(super) log: Arc<dyn OrderedLog>,
+    pub(super) ledger: Ledger,
+    pub(super) board: Arc<Board>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) usage: Arc<Usage>,
 }
 
 impl Channel {
-    /// A channel with these rules, whose records go to `log`.
-    #[must_use]
-    pub fn new(rules: Rules, log: Arc<dyn OrderedLog>, workers: Arc<Workers>) -> Self {
-        Self { id: rules.set.bundle().channel.clone(), rules: Arc::new(rules), log, workers }
+    /// A channel with these rules, whose records go to the log and whose blocks come from the ledger.
+    pub(super) fn new(parts: ChannelParts) -> Self {
+        let ChannelParts { rules, maker, log, ledger, board, workers, usage } = parts;
+        let id = ledger.channel().clone();
+        Self { id, rules: ArcSwap::from_pointee(rules), maker, log, ledger, board, workers, usage }
     }
 
-    /// The channel's config.
+    /// What the channel judges by now.
     #[must_use]
-    pub fn bundle(&self) -> &Arc<Bundle> {
-        self.rules.set.bundle()
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// The channel's blocks.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Where the channel stands.
+    #[must_use]
+    pub const fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    pub(super) const fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
+    pub(super) const fn expiration(&self) -> ExpirationChecks {
+        self.maker.expiration
+    }
+
+    /// From now on the channel judges by the config in this envelope: config, sequence and filters change at once.
+    ///
+    /// # Errors
+    ///
+    /// The config gives no rules; those of before stay.
+    pub(super) fn change_rules(&self, config_envelope: Bytes) -> Result<(), RulesError> {
+        self.rules.store(Arc::new(self.maker.make(config_envelope)?));
+        Ok(())
     }
 }
 
 impl BroadcastChannel for Channel {
     fn admit(&self, received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
-        if is_closed_to_normal_envelopes(self.bundle()) {
+        let rules = self.rules();
+        if is_closed_to_normal_envelopes(rules.set.bundle()) {
             let refusal = Refusal {
                 status: RefusalStatus::ServiceUnavailable,
                 info: "normal transactions are rejected: maintenance mode".into(),
@@ -65,13 +114,15 @@ impl BroadcastChannel for Channel {
             };
             return Box::pin(async { Err(refusal.into()) });
         }
-        let rules = Arc::clone(&self.rules);
+        let usage = Arc::clone(&self.usage);
+        let mut doing = self.board.doing();
         let judged = self.workers.run(move |stack| {
             let Received { envelope, channel_header, signature_header, at } = received;
-            let judge = EnvelopeJudge::new(Arc::clone(&rules.access), envelope.clone(), &signature_header);
+            let access = Arc::clone(&rules.access);
+            let judge = EnvelopeJudge::new(access, envelope.clone(), &signature_header, Arc::clone(&usage));
             let case = Case::new(envelope.clone(), Ok(channel_header), timestamp(at), Box::new(judge));
             let config_sequence = rules.set.bundle().sequence;
-            match rules.set.admit(stack, Filters::All, &case) {
+            match usage.filters(|| rules.set.admit(stack, Filters::All, &case)) {
                 Ok(()) => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
                 Err(refusal) => {
                     let proof = why_denied(&rules, &refusal, &envelope);
@@ -79,7 +130,12 @@ impl BroadcastChannel for Channel {
                 }
             }
         });
-        Box::pin(async { judged.await.unwrap_or_else(|error| Err(answers::not_completed(error).into())) })
+        Box::pin(async move {
+            let admitted = judged.await.unwrap_or_else(|error| Err(answers::not_completed(error).into()))?;
+            // After the filters, as in Fabric: what is refused is refused whether or not the channel can order.
+            wait_until_ordering(&mut doing).await?;
+            Ok(admitted)
+        })
     }
 
     fn admit_config_update(&self, _received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
@@ -98,6 +154,20 @@ impl BroadcastChannel for Channel {
         Box::pin(async move {
             appended.await.map(|_| ()).map_err(|error: AppendError| answers::not_appended(&error))
         })
+    }
+}
+
+/// Waits while the channel starts.
+async fn wait_until_ordering(doing: &mut watch::Receiver<Doing>) -> Result<(), Failure> {
+    let started = doing.wait_for(|doing| !matches!(doing, Doing::Starting));
+    match timeout(START_WAIT_MAX, started).await {
+        Ok(Ok(doing)) => match &*doing {
+            Doing::Ordering => Ok(()),
+            Doing::Halted(halt) => Err(answers::halted(halt)),
+            Doing::Starting | Doing::Stopped => Err(answers::stopped()),
+        },
+        Ok(Err(_)) => Err(answers::stopped()),
+        Err(_) => Err(answers::starting()),
     }
 }
 

@@ -8,11 +8,14 @@ use raddle_proto::common::SignatureHeader;
 use raddle_proto::wire::{Envelope, HeaderError};
 use raddle_rules::{Creator, Judge, PolicyVerdict, Timestamp};
 
+use super::usage::Usage;
+
 /// One envelope and the channel's config that it is judged by.
 pub struct EnvelopeJudge {
     access: Arc<Access>,
     envelope: Envelope,
     creator: Result<ClaimedIdentity, String>,
+    usage: Arc<Usage>,
 }
 
 impl EnvelopeJudge {
@@ -22,18 +25,19 @@ impl EnvelopeJudge {
         access: Arc<Access>,
         envelope: Envelope,
         header: &Result<SignatureHeader, HeaderError>,
+        usage: Arc<Usage>,
     ) -> Self {
         let creator = match header {
             Ok(header) => ClaimedIdentity::read(header.creator.clone()).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        Self { access, envelope, creator }
+        Self { access, envelope, creator, usage }
     }
 }
 
 impl Judge for EnvelopeJudge {
     fn evaluate(&self, policy: &str) -> PolicyVerdict {
-        match self.access.evaluate(policy, &self.envelope) {
+        match self.usage.native(|| self.access.evaluate(policy, &self.envelope)) {
             access::PolicyVerdict::Satisfied => PolicyVerdict::Satisfied,
             access::PolicyVerdict::Denied(text) => PolicyVerdict::Denied(text),
             access::PolicyVerdict::Missing => PolicyVerdict::Missing,

@@ -1,26 +1,48 @@
-//! A node: channels that judge envelopes by their config and append them to an ordered log.
+//! A node: channels that judge envelopes by their config, append them to an ordered log, and make blocks of it.
 //!
-//! Each channel starts from its block 0. What it takes stands in the log; blocks are not made of it here yet.
+//! ```text
+//!  Broadcast ─▶ Channel::admit ─▶ Channel::append ─▶ ordered log
+//!                  Rules (filters)                       │
+//!  Deliver  ◀── Channel::block ◀── ledger ◀── driver ◀───┘
+//! ```
 
 pub mod answers;
+mod board;
 mod channel;
+mod deliver;
+mod driver;
 mod judge;
+mod observer;
+mod rules;
+mod usage;
 mod workers;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use raddle_core::access::{Access, AccessError};
-use raddle_core::bundle::{Genesis, GenesisError, read_genesis};
+use prost::Message as _;
+use raddle_core::ids::{BlockNumber, ChannelId};
+use raddle_ledger::Ledger;
 use raddle_ordering::OrderedLog;
-use raddle_rules::admission::{ExpirationChecks, RuleSet, RuleSetError, StandardFilters};
-use raddle_rules::{EngineError, FilterEngine, LoadError, NoLog, StackError};
+use raddle_proto::common;
+use raddle_rules::admission::{ExpirationChecks, StandardFilters};
+use raddle_rules::{BatchEngine, EngineError, FilterEngine, LoadError, StackError};
 use raddle_serve::channels::{Channels, DeliverChannel, Found};
+use tokio::runtime::Handle;
 
-pub use channel::{Channel, Rules};
+pub use board::{Board, Doing, Halt};
+pub use channel::Channel;
+pub use observer::{Committed, NoObserver, Observer};
+pub use rules::{Rules, RulesError};
+pub use usage::{Usage, Used};
 pub use workers::{NotCompleted, Workers};
+
+use crate::identity::Signer;
+use channel::ChannelParts;
+use driver::Threads;
+use rules::RulesMaker;
 
 /// How a node judges.
 #[derive(Clone, Copy, Debug)]
@@ -35,31 +57,58 @@ pub struct NodeSettings {
     /// - Default: where the channel's capabilities ask for it.
     /// - Set by: Fabric's `General.Authentication.NoExpirationChecks`.
     pub expiration: ExpirationChecks,
+    /// Whether the processor time of the rules is counted, for [`Node::used`].
+    ///
+    /// - Default: no.
+    pub counts_usage: bool,
 }
 
 impl Default for NodeSettings {
     fn default() -> Self {
         let filter_threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { filter_threads, expiration: ExpirationChecks::On }
+        Self { filter_threads, expiration: ExpirationChecks::On, counts_usage: false }
     }
+}
+
+/// What a node works with.
+#[derive(Clone)]
+pub struct NodeParts {
+    /// Where envelopes are put in order.
+    pub log: Arc<dyn OrderedLog>,
+    /// Who signs the blocks.
+    pub signer: Arc<Signer>,
+    /// Who is told of blocks and of odd records.
+    pub observer: Arc<dyn Observer>,
+    /// Where the node's timers and appends run. It must outlive the node.
+    pub runtime: Handle,
 }
 
 /// Why a node, or one of its channels, does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// The block is no genesis block of a channel.
+    /// The channel's config gives no rules.
+    #[error("channel {channel}: {cause}")]
+    Rules {
+        /// Which channel.
+        channel: ChannelId,
+        /// Why.
+        cause: RulesError,
+    },
+    /// The ledger cannot be read.
     #[error(transparent)]
-    Genesis(#[from] GenesisError),
-    /// The channel's config says nothing usable about who may do what.
-    #[error("the channel's config cannot be used: {0}")]
-    Access(#[from] AccessError),
-    /// The filters cannot be bound to the channel's config.
-    #[error(transparent)]
-    Rules(#[from] RuleSetError),
-    /// Two blocks are of one channel.
-    #[error("channel {0} is there twice")]
-    Twice(String),
+    Ledger(#[from] raddle_ledger::ReadError),
+    /// The ledger lacks a block that it must have.
+    #[error("the ledger of channel {channel} has no block {number}, where the channel's config stands")]
+    NoConfigBlock {
+        /// Which channel.
+        channel: ChannelId,
+        /// Which block.
+        number: BlockNumber,
+    },
+    /// The channel runs already.
+    #[error("channel {0} is there already")]
+    Twice(ChannelId),
     /// The sandbox does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -69,72 +118,139 @@ pub enum NodeError {
     /// There are no threads for filters.
     #[error(transparent)]
     Stack(#[from] StackError),
+    /// There is no thread for the ledger.
+    #[error("no thread for the ledger: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// Channels on one ordered log.
 pub struct Node {
-    channels: BTreeMap<String, Arc<Channel>>,
+    parts: NodeParts,
+    maker: RulesMaker,
+    batches: Arc<BatchEngine>,
+    workers: Arc<Workers>,
+    usage: Arc<Usage>,
+    channels: RwLock<BTreeMap<String, Running>>,
 }
 
+/// A channel at work.
+struct Running {
+    channel: Arc<Channel>,
+    threads: Threads,
+}
+
+// === impl Node ===
+
 impl Node {
-    /// Starts a channel from each genesis block.
+    /// A node without channels.
     ///
     /// # Errors
     ///
-    /// See [`NodeError`].
-    pub fn start(
-        genesis_blocks: impl IntoIterator<Item = Bytes>,
-        log: &Arc<dyn OrderedLog>,
-        settings: NodeSettings,
-    ) -> Result<Self, NodeError> {
+    /// The sandbox or its threads do not start.
+    pub fn new(parts: NodeParts, settings: NodeSettings) -> Result<Self, NodeError> {
         let engine = FilterEngine::new(slots(settings.filter_threads))?;
-        let standard = StandardFilters::load(&engine)?;
-        let workers = Arc::new(Workers::start(settings.filter_threads)?);
-        let mut channels = BTreeMap::new();
-        for genesis in genesis_blocks {
-            let rules = rules(genesis, &standard, settings.expiration)?;
-            let name = rules.set.bundle().channel.0.clone();
-            let channel = Channel::new(rules, Arc::clone(log), Arc::clone(&workers));
-            if channels.insert(name.clone(), Arc::new(channel)).is_some() {
-                return Err(NodeError::Twice(name));
-            }
+        let standard = Arc::new(StandardFilters::load(&engine)?);
+        Ok(Self {
+            parts,
+            maker: RulesMaker { standard, expiration: settings.expiration },
+            batches: Arc::new(BatchEngine::new()?),
+            workers: Arc::new(Workers::start(settings.filter_threads)?),
+            usage: Arc::new(Usage::new(settings.counts_usage)),
+            channels: RwLock::default(),
+        })
+    }
+
+    /// Starts the channel of a ledger: it takes envelopes at once, and goes on in the log where the ledger ends.
+    ///
+    /// # Errors
+    ///
+    /// See [`NodeError`]. What keeps it from ordering once it runs, its [`Board`] tells.
+    pub fn start_channel(&self, ledger: Ledger) -> Result<Arc<Channel>, NodeError> {
+        let id = ledger.channel().clone();
+        let rules = self.maker.make(config_of(&ledger)?);
+        let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
+        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        if channels.contains_key(&id.0) {
+            return Err(NodeError::Twice(id));
         }
-        Ok(Self { channels })
+        let board = Arc::new(Board::new(ledger.height()));
+        let channel = Arc::new(Channel::new(ChannelParts {
+            rules,
+            maker: self.maker.clone(),
+            log: Arc::clone(&self.parts.log),
+            ledger: ledger.clone(),
+            board: Arc::clone(&board),
+            workers: Arc::clone(&self.workers),
+            usage: Arc::clone(&self.usage),
+        }));
+        let threads = Threads::start(driver::Parts {
+            channel: Arc::clone(&channel),
+            ledger,
+            node: self.parts.clone(),
+            batches: Arc::clone(&self.batches),
+            board,
+            usage: Arc::clone(&self.usage),
+        })?;
+        channels.insert(id.0, Running { channel: Arc::clone(&channel), threads });
+        Ok(channel)
     }
 
     /// A channel by its id.
     #[must_use]
-    pub fn channel(&self, id: &str) -> Option<&Arc<Channel>> {
-        self.channels.get(id)
+    pub fn channel(&self, id: &str) -> Option<Arc<Channel>> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels.get(id).map(|running| Arc::clone(&running.channel))
+    }
+
+    /// The log of all channels.
+    #[must_use]
+    pub fn log(&self) -> &Arc<dyn OrderedLog> {
+        &self.parts.log
+    }
+
+    /// What the rules of all channels have cost so far; nothing unless [`NodeSettings::counts_usage`] says so.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        self.usage.used()
+    }
+
+    /// Ends all channels: commits what is cut, cuts nothing. What is pending stands in the log, and is read again at
+    /// the next start. Blocks for as long as the commits take; must not be called on a thread of the runtime.
+    pub fn stop(&self) {
+        let channels = std::mem::take(&mut *self.channels.write().unwrap_or_else(PoisonError::into_inner));
+        for running in channels.values() {
+            running.threads.tell_to_stop();
+        }
+        for running in channels.into_values() {
+            running.threads.join();
+            running.channel.board().stopped();
+        }
     }
 }
 
 impl Channels for Node {
     fn find(&self, channel_id: &str) -> Found {
-        match self.channels.get(channel_id) {
-            Some(channel) => Found::Channel(Arc::clone(channel) as _),
+        match self.channel(channel_id) {
+            Some(channel) => Found::Channel(channel as _),
             None => Found::Unknown,
         }
     }
 
-    /// None: blocks are not made here yet.
-    fn find_blocks(&self, _: &str) -> Option<Arc<dyn DeliverChannel>> {
-        None
+    fn find_blocks(&self, channel_id: &str) -> Option<Arc<dyn DeliverChannel>> {
+        self.channel(channel_id).map(|channel| channel as _)
     }
+}
+
+/// The envelope that holds the channel's config of now.
+fn config_of(ledger: &Ledger) -> Result<Bytes, NodeError> {
+    let number = ledger.state().chain.last_config;
+    let no_config = || NodeError::NoConfigBlock { channel: ledger.channel().clone(), number };
+    let block = ledger.block(number)?.ok_or_else(no_config)?;
+    let block = common::Block::decode(block).map_err(|_| no_config())?;
+    block.data.unwrap_or_default().data.into_iter().next().ok_or_else(no_config)
 }
 
 /// A thread runs one filter at a time.
 fn slots(threads: NonZeroUsize) -> std::num::NonZeroU16 {
     std::num::NonZeroU16::try_from(threads).unwrap_or(std::num::NonZeroU16::MAX)
-}
-
-fn rules(
-    genesis: Bytes,
-    standard: &StandardFilters,
-    expiration: ExpirationChecks,
-) -> Result<Rules, NodeError> {
-    let Genesis { bundle, channel_group, .. } = read_genesis(genesis)?;
-    let access = Arc::new(Access::read(&channel_group)?);
-    let set = RuleSet::new(&Arc::new(bundle), standard, expiration, Vec::new(), |_| Arc::new(NoLog))?;
-    Ok(Rules { access, set })
 }

@@ -63,6 +63,15 @@ pub struct BlockCount {
     pub size_bytes: u64,
 }
 
+impl BlockCount {
+    /// One block more.
+    pub fn add(&mut self, envelopes: u64, size_bytes: u64) {
+        self.blocks += 1;
+        self.envelopes += envelopes;
+        self.size_bytes += size_bytes;
+    }
+}
+
 /// Something that a replay tells while it runs.
 #[derive(Debug)]
 pub enum Told<'a> {
@@ -265,10 +274,7 @@ impl<'a> Replay<'a> {
         let number = cut.block.number.0;
         let envelopes = cut.block.data.len() as u64;
         self.summary.envelopes += envelopes;
-        let count = self.summary.blocks.entry(cut.reason).or_default();
-        count.blocks += 1;
-        count.envelopes += envelopes;
-        count.size_bytes += cut.size_bytes;
+        self.summary.blocks.entry(cut.reason).or_default().add(envelopes, cut.size_bytes);
         tell(Told::Block(&cut));
         let signatures = match self.signer {
             Some(signer) => {

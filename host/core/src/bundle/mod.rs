@@ -5,7 +5,9 @@ mod read;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use read::{BundleError, Genesis, GenesisError, read_bundle, read_config_envelope, read_genesis};
+pub use read::{
+    BundleError, Genesis, GenesisError, read_bundle, read_config_envelope, read_config_of, read_genesis,
+};
 
 use crate::ids::{ChannelId, ConfigSequence};
 

@@ -143,17 +143,31 @@ pub struct Genesis {
 /// See [`GenesisError`].
 pub fn read_genesis(bytes: Bytes) -> Result<Genesis, GenesisError> {
     let block: common::Block = go_decode(bytes).map_err(GenesisError::NotABlock)?;
-    let header = block.header.as_ref().ok_or(GenesisError::Incomplete("header"))?;
-    if header.number != 0 {
-        return Err(GenesisError::NotTheFirst(header.number));
+    match block.header.as_ref().map_or(0, |header| header.number) {
+        0 => config_block(block),
+        number => Err(GenesisError::NotTheFirst(number)),
     }
+}
+
+fn config_block(block: common::Block) -> Result<Genesis, GenesisError> {
+    let header = block.header.as_ref().ok_or(GenesisError::Incomplete("header"))?;
     let data = block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default();
     let first = data.first().ok_or(GenesisError::Incomplete("data"))?;
     if hash::block_data_hash(data.iter().map(AsRef::as_ref)).as_slice() != header.data_hash.as_ref() {
         return Err(GenesisError::DataHash);
     }
+    let (bundle, channel_group) = read_config_of(first.clone())?;
+    Ok(Genesis { block, bundle, channel_group })
+}
+
+/// Reads the config in a marshalled CONFIG envelope, the only one of its block.
+///
+/// # Errors
+///
+/// [`GenesisError::NotConfig`] and [`GenesisError::Bundle`].
+pub fn read_config_of(envelope: Bytes) -> Result<(Bundle, common::ConfigGroup), GenesisError> {
     let not_config = |error: WireError| GenesisError::NotConfig(error.to_string());
-    let envelope = Envelope::unmarshal(first.clone()).map_err(not_config)?;
+    let envelope = Envelope::unmarshal(envelope).map_err(not_config)?;
     let channel_header =
         wire::channel_header(&envelope).map_err(|error| GenesisError::NotConfig(error.to_string()))?;
     if channel_header.r#type != common::HeaderType::Config as i32 {
@@ -165,7 +179,7 @@ pub fn read_genesis(bytes: Bytes) -> Result<Genesis, GenesisError> {
     let config = read_config_envelope(&envelope).map_err(not_config)?;
     let bundle = read_bundle(ChannelId(channel_header.channel_id), config.config.as_ref())?;
     let channel_group = config.config.and_then(|config| config.channel_group).unwrap_or_default();
-    Ok(Genesis { block, bundle, channel_group })
+    Ok((bundle, channel_group))
 }
 
 /// The `ConfigEnvelope` in a CONFIG envelope.

@@ -51,6 +51,8 @@ pub const CHANNEL_READERS: &str = "/Channel/Readers";
 pub const CHANNEL_WRITERS: &str = "/Channel/Writers";
 /// Who may write to a channel in maintenance.
 pub const ORDERER_WRITERS: &str = "/Channel/Orderer/Writers";
+/// Who may read a channel that is in maintenance.
+pub const ORDERER_READERS: &str = "/Channel/Orderer/Readers";
 /// Who administers a channel's orderers.
 pub const ORDERER_ADMINS: &str = "/Channel/Orderer/Admins";
 /// Who must have signed a block.

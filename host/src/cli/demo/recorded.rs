@@ -1,4 +1,4 @@
-//! `raddle demo`: the main job on a topic that two Go orderers recorded.
+//! The same chain on a topic that two Go orderers recorded: the blocks must be theirs.
 
 use std::io::{self, Read as _};
 
@@ -7,14 +7,13 @@ use flate2::read::GzDecoder;
 use prost::Message as _;
 use raddle_proto::common;
 
-use super::replay::replay;
-use super::report;
-use super::{Code, Exit, Failure, program};
+use crate::cli::replay::replay;
+use crate::cli::{Code, Exit, Failure};
 use crate::replay::{BlockSink, Topic};
 
-static GENESIS: &[u8] = include_bytes!("../../../tests/golden/fabric-2.5/mychannel.block");
-static TOPIC: &[u8] = include_bytes!("../../../tests/golden/fabric-2.5/mychannel.topic.jsonl.gz");
-static BLOCKS: &[u8] = include_bytes!("../../../tests/golden/fabric-2.5/mychannel.blocks.gz");
+static GENESIS: &[u8] = include_bytes!("../../../../tests/golden/fabric-2.5/mychannel.block");
+static TOPIC: &[u8] = include_bytes!("../../../../tests/golden/fabric-2.5/mychannel.topic.jsonl.gz");
+static BLOCKS: &[u8] = include_bytes!("../../../../tests/golden/fabric-2.5/mychannel.blocks.gz");
 
 /// Compares each block with the one that a Go orderer wrote.
 struct Comparison {
@@ -24,28 +23,25 @@ struct Comparison {
 }
 
 /// Replays the recorded topic and compares.
-pub fn run() -> Result<(), Failure> {
-    anstream::println!("The topic of channel mychannel, as two Fabric v2.5.16 orderers left it in Kafka,");
-    anstream::println!(
-        "goes record by record through the chain. Where a block ends, a WebAssembly module decides.\n"
-    );
+///
+/// # Errors
+///
+/// A block differs: our bug.
+pub fn compare() -> Result<(), Failure> {
     let mut comparison = Comparison::new()?;
     let topic = Topic::Embedded { name: "the recorded topic", bytes: TOPIC };
     let genesis = Bytes::from_static(GENESIS);
     let (summary, elapsed) = replay("the recorded block", genesis, &topic, None, false, &mut comparison)?;
-    anstream::println!("{}\n", report::table(&summary));
     let Comparison { recorded, compared, equal } = comparison;
     if equal != compared || !recorded.is_empty() {
         let sentence = format!("{equal} of {compared} blocks are equal to the recorded ones");
         return Err(Failure::new(Code::Bug, Exit::Bug, sentence));
     }
     anstream::println!(
-        "{} records in {:.1?}. All {compared} blocks are the Go orderer's: header, data and metadata values, \
-         byte for byte.",
+        "  {} records of a topic that two Fabric v2.5.16 orderers left in Kafka, replayed in {elapsed:.0?}:\n  \
+         all {compared} blocks are theirs, byte for byte, in header, data and metadata values",
         summary.records,
-        elapsed
     );
-    anstream::println!("\nNext, on a topic of your own:\n  {} replay --help", program());
     Ok(())
 }
 

@@ -1,0 +1,190 @@
+//! `raddle dev`: a node that works, out of nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use raddle_serve::server::ServerSettings;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Code, Exit, Failure, files, logging, program};
+use crate::client::ClientConfig;
+use crate::identity::Signer;
+use crate::network::DevNetwork;
+use crate::node::{Doing, NoObserver, NodeSettings};
+use crate::orderer::{Orderer, OrdererSettings};
+
+/// Where it listens unless told otherwise.
+const LISTEN: &str = "127.0.0.1:7050";
+
+/// A working node: generated organisations, channel `demo`, a local log
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Everything is under the folder; to begin anew, stop the node and delete it.")]
+pub struct Arguments {
+    /// Folder for all that the node keeps
+    #[arg(long, value_name = "FOLDER", default_value = ".raddle")]
+    folder: PathBuf,
+    /// Address to listen on; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
+    listen: SocketAddr,
+    /// Order a channel of your own: the file of its block 0
+    #[arg(long, value_name = "BLOCK", requires_all = ["msp_id", "msp_dir"])]
+    genesis: Option<PathBuf>,
+    /// MSP id of the orderer's organisation in that channel
+    #[arg(long, value_name = "ID", requires = "genesis")]
+    msp_id: Option<String>,
+    /// MSP folder of the orderer's identity, to sign blocks with
+    #[arg(long, value_name = "FOLDER", requires = "genesis")]
+    msp_dir: Option<PathBuf>,
+    /// Tell of each block
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// The channel to order, and as whom.
+struct Network {
+    genesis: Bytes,
+    signer: Signer,
+    /// The identity that client commands take, if the folder has one: MSP id and folder.
+    client: Option<(String, PathBuf)>,
+}
+
+/// Runs until it is told to stop; answers how the process ends.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    logging::start(arguments.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
+    })?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    // From here on a signal is waited for, and does not end the process in the middle of something.
+    let mut stop = Stop::listen()?;
+    let network = network(arguments)?;
+    let orderer = Orderer::start(OrdererSettings {
+        folder: arguments.folder.clone(),
+        listen: arguments.listen,
+        genesis: network.genesis,
+        signer: Arc::new(network.signer),
+        observer: Arc::new(NoObserver),
+        node: NodeSettings::default(),
+        server: ServerSettings::default(),
+    })
+    .await?;
+    write_client_config(arguments, &orderer, network.client)?;
+    ready(arguments, &orderer);
+    let exit = wait(&orderer, &mut stop).await;
+    orderer.stop().await?;
+    Ok(exit)
+}
+
+fn network(arguments: &Arguments) -> Result<Network, Failure> {
+    if let (Some(genesis), Some(msp_id), Some(msp_dir)) =
+        (&arguments.genesis, &arguments.msp_id, &arguments.msp_dir)
+    {
+        let signer = Signer::from_msp_dir(msp_id, msp_dir)?;
+        return Ok(Network { genesis: files::read_block(genesis)?, signer, client: None });
+    }
+    let folder = arguments.folder.join("network");
+    let network = if folder.exists() {
+        DevNetwork::read(&folder)?
+    } else {
+        let address = match arguments.listen.port() {
+            // Chosen by the system at each start, so the channel's config cannot say it.
+            0 => LISTEN.to_owned(),
+            _ => arguments.listen.to_string(),
+        };
+        DevNetwork::generate(&folder, &address, SystemTime::now())?
+    };
+    let (msp_id, msp_dir) = network.orderer();
+    let (client_id, client_dir) = network.client();
+    Ok(Network {
+        genesis: network.genesis().clone(),
+        signer: Signer::from_msp_dir(msp_id, &msp_dir)?,
+        client: Some((client_id.to_owned(), client_dir)),
+    })
+}
+
+/// What client commands in this folder find without flags.
+fn write_client_config(
+    arguments: &Arguments,
+    orderer: &Orderer,
+    client: Option<(String, PathBuf)>,
+) -> Result<(), Failure> {
+    let (msp_id, msp_dir) = client.unzip();
+    let config = ClientConfig {
+        orderer: Some(orderer.address().to_string()),
+        channel: Some(orderer.channel().0.clone()),
+        msp_id,
+        msp_dir,
+    };
+    let path = arguments.folder.join("client.yaml");
+    config.write(&path).map_err(|error| {
+        Failure::new(Code::File, Exit::Failed, format!("{} cannot be written: {error}", path.display()))
+    })
+}
+
+fn ready(arguments: &Arguments, orderer: &Orderer) {
+    let program = program();
+    let (address, channel) = (orderer.address(), orderer.channel());
+    let height = orderer.node().channel(&channel.0).map_or(0, |channel| channel.board().height());
+    let folder = arguments.folder.display();
+    anstream::println!("ready  {address}  channel {channel}, {height} blocks, state in {folder}");
+    anstream::println!("next   in another terminal, from this folder:");
+    if arguments.genesis.is_none() {
+        anstream::println!("         {program} send hello --wait");
+    }
+    anstream::println!("         {program} block show newest");
+    anstream::println!("stop   Ctrl-C");
+}
+
+/// The signals that end a node.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        let cannot = |error: std::io::Error| {
+            Failure::new(Code::Bug, Exit::Bug, format!("signals cannot be waited for: {error}"))
+        };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for the signal to stop. If the channel halts meanwhile, that is told at once; its blocks can be read on.
+async fn wait(orderer: &Orderer, stop: &mut Stop) -> ExitCode {
+    let halted = async {
+        let channel = orderer.node().channel(&orderer.channel().0)?;
+        let mut doing = channel.board().doing();
+        match doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.as_deref() {
+            Ok(Doing::Halted(halt)) => Some(halt.to_string()),
+            _ => None,
+        }
+    };
+    let sentence = tokio::select! {
+        () = stop.asked() => return ExitCode::SUCCESS,
+        Some(sentence) = halted => sentence,
+    };
+    let exit = Failure::new(Code::Halted, Exit::Failed, sentence)
+        .hint("nothing that was acknowledged is lost; stop the node, mend the cause, start it again")
+        .report();
+    stop.asked().await;
+    exit
+}

@@ -1,0 +1,143 @@
+//! How people are told what came between a client and an orderer.
+
+use serde_json::Value;
+
+use super::output::printable;
+use super::{Code, Exit, Failure, program};
+use crate::client::{BlockFault, ClientError, ConfigError, Detail, Refusal};
+
+/// The one place where what a client meets becomes what a person sees.
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let sentence = printable(&error.to_string());
+        match error {
+            ClientError::Address { .. } => Self::new(Code::ClientConfig, Exit::Usage, sentence)
+                .hint("an address is host:port, such as 127.0.0.1:7050"),
+            ClientError::Unreachable { .. } => Self::new(Code::Unreachable, Exit::Unreachable, sentence)
+                .hint(format!("look whether it runs; `{} dev` starts one in this folder", program())),
+            ClientError::Broken { .. } | ClientError::Silent { .. } => {
+                Self::new(Code::BrokenOff, Exit::Unreachable, sentence)
+            }
+            ClientError::Grpc { detail, .. } => {
+                told(Self::new(code_of(&detail), Exit::Failed, sentence), &detail)
+            }
+            ClientError::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { detail, .. } = &refusal;
+        let mut failure = Self::new(code_of(detail), Exit::Failed, printable(&refusal.sentence()));
+        failure.word = "refused";
+        failure = told(failure.line("status", &refusal.status_text()), detail);
+        match hint(failure.code, detail.text("module")) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<BlockFault> for Failure {
+    fn from(fault: BlockFault) -> Self {
+        let failure = Self::new(Code::BlockFault, Exit::Failed, printable(&fault.to_string()));
+        match fault {
+            BlockFault::Signatures { proof: Some(proof), .. } => with_proof(failure, &proof),
+            _ => failure,
+        }
+        .hint("ask another orderer of the channel, and compare the blocks' hashes")
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let sentence = printable(&error.to_string());
+        match error {
+            ConfigError::Read { .. } => Self::new(Code::File, Exit::Usage, sentence),
+            _ => Self::new(Code::ClientConfig, Exit::Usage, sentence),
+        }
+    }
+}
+
+fn code_of(detail: &Detail) -> Code {
+    detail.code.as_deref().and_then(Code::parse).unwrap_or(Code::Refused)
+}
+
+/// All that an orderer tells beside its text.
+fn told(mut failure: Failure, detail: &Detail) -> Failure {
+    if let Some(code) = detail.code.as_deref().filter(|code| Code::parse(code).is_none()) {
+        failure = failure.line("code", &printable(code));
+    }
+    for (name, value) in &detail.reason {
+        match (name.as_str(), value) {
+            ("text", _) | ("proof", Value::String(_)) => {}
+            (name, Value::String(text)) => failure = failure.line(&printable(name), &printable(text)),
+            (name, value) => failure = failure.line(&printable(name), &printable(&value.to_string())),
+        }
+    }
+    match detail.text("proof") {
+        Some(proof) => with_proof(failure, proof),
+        None => failure,
+    }
+}
+
+/// The tree of who signed and what was needed, a line each.
+fn with_proof(mut failure: Failure, proof: &str) -> Failure {
+    for line in proof.lines() {
+        // Lines below the first are indented as these are.
+        failure.lines.push(printable(line.strip_prefix("  ").unwrap_or(line)));
+    }
+    failure
+}
+
+/// What to do next, where the code's own page says less.
+fn hint(code: Code, module: Option<&str>) -> Option<&'static str> {
+    match (code, module) {
+        (Code::Filter, Some("max-bytes")) => {
+            Some("send less; the limit is BatchSize.AbsoluteMaxBytes in the channel's config")
+        }
+        (Code::Filter, Some("expiration")) => Some("have the certificate renewed, and sign with the new one"),
+        (Code::Filter, Some("signature")) => {
+            Some("--msp-id and --msp-dir say who signs; it must be one whom the channel lets write")
+        }
+        (Code::ChannelUnknown, _) => {
+            Some("--channel says which channel; names are compared letter by letter")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal(code: Option<&str>, reason: Value) -> Refusal {
+        let reason = reason.as_object().cloned().unwrap_or_default();
+        Refusal { status: 403, info: "no".into(), detail: Detail { code: code.map(str::to_owned), reason } }
+    }
+
+    #[test]
+    fn a_refusal_shows_all_that_the_orderer_tells() {
+        let proof = "/A is not\n  ANY of 1\n  └─ ✗ B";
+        let reason = json!({ "module": "signature", "proof": proof, "bytes": 7, "text": "t" });
+        let failure = Failure::from(refusal(Some("RDL-1104"), reason));
+        assert_eq!((failure.word, failure.code, failure.exit), ("refused", Code::Filter, Exit::Failed));
+        let lines =
+            ["status 403 FORBIDDEN", "bytes  7", "module signature", "/A is not", "ANY of 1", "└─ ✗ B"];
+        assert_eq!(failure.lines, lines);
+        assert!(failure.hint.is_some());
+    }
+
+    #[test]
+    fn a_code_of_tomorrow_is_shown_as_it_came() {
+        let failure = Failure::from(refusal(Some("RDL-7777"), json!({})));
+        assert_eq!(
+            (failure.code, failure.lines.last().map(String::as_str)),
+            (Code::Refused, Some("code   RDL-7777"))
+        );
+        let failure = Failure::from(refusal(None, json!({ "a\u{1b}": "\u{7}", "proof": [1] })));
+        assert_eq!(failure.lines, ["status 403 FORBIDDEN", "a\\u{1b} \\u{7}", "proof  [1]"]);
+    }
+}

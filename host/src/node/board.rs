@@ -1,0 +1,153 @@
+//! Where a channel stands: what Broadcast waits for, what Deliver follows, what people are told.
+
+use std::sync::Arc;
+
+use raddle_core::chain::ChainError;
+use raddle_core::ids::{BlockNumber, Offset};
+use raddle_ledger::CommitError;
+use raddle_ordering::{Mismatch, ReadError};
+use raddle_rules::LoadError;
+use raddle_serve::channels::{Condition, Standing};
+use tokio::sync::watch;
+
+use super::RulesError;
+use super::answers;
+use crate::identity::SignerError;
+
+/// Why a channel halts: to go on could fork it, or lose what is in its log. The other channels go on, and nothing that
+/// was acknowledged is lost: it stands in the log.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Halt {
+    /// The ledger was built from another log.
+    #[error("the ordered log is not the one that the ledger was built from: {0}")]
+    OtherLog(Mismatch),
+    /// The ledger was built from a kind of log that this version does not have.
+    #[error("the ledger was built from a log of kind {0:?}, which this version does not know")]
+    UnknownLogKind(String),
+    /// The batch policy's module does not load here.
+    #[error(transparent)]
+    Sandbox(Arc<LoadError>),
+    /// The log cannot be read on.
+    #[error("the ordered log cannot be read after offset {after}: {cause}")]
+    Log {
+        /// The last record that was read.
+        after: Offset,
+        /// Why.
+        cause: ReadError,
+    },
+    /// A record cannot be gone beyond.
+    #[error(transparent)]
+    Chain(ChainError),
+    /// The rules of a new config cannot be built.
+    #[error("offset {offset}: the rules of the new config cannot be built: {cause}")]
+    Rules {
+        /// Where the config stands.
+        offset: Offset,
+        /// Why.
+        cause: Arc<RulesError>,
+    },
+    /// A block cannot be signed.
+    #[error("block {number} cannot be signed: {cause}")]
+    Signature {
+        /// The block.
+        number: BlockNumber,
+        /// Why.
+        cause: Arc<SignerError>,
+    },
+    /// A block cannot be committed.
+    #[error(transparent)]
+    Ledger(Arc<CommitError>),
+    /// A thread of the channel ended by a panic: our bug.
+    #[error("the channel's {thread} panicked")]
+    Panicked {
+        /// What it does.
+        thread: &'static str,
+    },
+}
+
+/// What a channel does.
+#[derive(Clone, Debug)]
+pub enum Doing {
+    /// It looks whether its log is the right one.
+    Starting,
+    /// It orders.
+    Ordering,
+    /// It does nothing more until it is started again.
+    Halted(Halt),
+    /// It was stopped.
+    Stopped,
+}
+
+/// Tells everybody where a channel stands.
+#[derive(Debug)]
+pub struct Board {
+    doing: watch::Sender<Doing>,
+    standing: watch::Sender<Standing>,
+}
+
+impl Board {
+    /// A channel that starts, with the blocks that it has.
+    #[must_use]
+    pub fn new(height: u64) -> Self {
+        let condition = Condition::Failed(answers::starting());
+        Self {
+            doing: watch::Sender::new(Doing::Starting),
+            standing: watch::Sender::new(Standing { height, condition }),
+        }
+    }
+
+    /// What the channel does, to look at or to wait for.
+    #[must_use]
+    pub fn doing(&self) -> watch::Receiver<Doing> {
+        self.doing.subscribe()
+    }
+
+    /// What Deliver sees of it.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Blocks that are committed.
+    #[must_use]
+    pub fn height(&self) -> u64 {
+        self.standing.borrow().height
+    }
+
+    pub(super) fn ordering(&self) {
+        self.standing.send_modify(|standing| standing.condition = Condition::Serving);
+        self.doing.send_replace(Doing::Ordering);
+    }
+
+    pub(super) fn committed(&self, height: u64) {
+        self.standing.send_modify(|standing| standing.height = height);
+    }
+
+    /// The first reason stays.
+    pub(super) fn halted(&self, halt: &Halt) {
+        let is_first = self.doing.send_if_modified(|doing| {
+            let goes_on = matches!(doing, Doing::Starting | Doing::Ordering);
+            if goes_on {
+                *doing = Doing::Halted(halt.clone());
+            }
+            goes_on
+        });
+        if is_first {
+            let failure = answers::halted(halt);
+            self.standing.send_modify(|standing| standing.condition = Condition::Failed(failure));
+        }
+    }
+
+    /// A halted channel stays halted.
+    pub(super) fn stopped(&self) {
+        self.doing.send_if_modified(|doing| {
+            let goes_on = matches!(doing, Doing::Starting | Doing::Ordering);
+            if goes_on {
+                *doing = Doing::Stopped;
+            }
+            goes_on
+        });
+        self.standing.send_modify(|standing| standing.condition = Condition::Closed);
+    }
+}

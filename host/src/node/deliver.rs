@@ -1,0 +1,89 @@
+//! A channel as Deliver sees it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use raddle_core::access::PolicyVerdict;
+use raddle_core::bundle::ConsensusState;
+use raddle_core::ids::{BlockNumber, ConfigSequence};
+use raddle_core::policy::{CHANNEL_READERS, ORDERER_READERS};
+use raddle_msp::ClaimedIdentity;
+use raddle_proto::wire::{self, Envelope};
+use raddle_rules::admission::ExpirationChecks;
+use raddle_serve::channels::{BlockUnavailable, BoxFuture, DeliverChannel, Denied, NotRead, Standing};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::answers;
+use super::channel::{Channel, PROOF_BYTES_MAX};
+use super::rules::Rules;
+
+impl DeliverChannel for Channel {
+    fn standing(&self) -> watch::Receiver<Standing> {
+        self.board().standing()
+    }
+
+    fn block(&self, number: BlockNumber) -> BoxFuture<Result<Bytes, BlockUnavailable>> {
+        if let Some(block) = self.ledger().recent(number) {
+            return Box::pin(std::future::ready(Ok(block)));
+        }
+        let ledger = self.ledger().clone();
+        Box::pin(async move {
+            let channel = ledger.channel().clone();
+            let read = spawn_blocking(move || ledger.block(number)).await;
+            let cause = match read {
+                Ok(Ok(Some(block))) => return Ok(block),
+                Ok(Ok(None)) => format!("block {number} is not there"),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => format!("block {number} was not read: {error}"),
+            };
+            tracing::error!(%channel, %number, cause, "block unavailable");
+            Err(BlockUnavailable { cause })
+        })
+    }
+
+    fn config_sequence(&self) -> ConfigSequence {
+        self.rules().set.bundle().sequence
+    }
+
+    fn may_read(&self, envelope: &Envelope) -> BoxFuture<Result<ConfigSequence, NotRead>> {
+        let rules = self.rules();
+        let envelope = envelope.clone();
+        let judged = self.workers().run(move |_| may_read(&rules, &envelope));
+        Box::pin(async { judged.await.unwrap_or_else(|error| Err(answers::not_completed(error).into())) })
+    }
+
+    fn session_ends(&self, envelope: &Envelope) -> Option<SystemTime> {
+        if self.expiration() == ExpirationChecks::Off {
+            return None;
+        }
+        let creator = wire::signature_header(envelope).ok()?.creator;
+        let seconds = ClaimedIdentity::read(creator).ok()?.expires_at();
+        // A certificate that ended before 1970 has ended.
+        let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        UNIX_EPOCH.checked_add(since)
+    }
+}
+
+/// Source: fabric v2.5.16 `orderer/common/server/server.go` `Deliver`, `common/deliver/acl.go` `Evaluate`,
+/// `orderer/common/msgprocessor/sigfilter.go` `Apply`.
+fn may_read(rules: &Rules, envelope: &Envelope) -> Result<ConfigSequence, NotRead> {
+    let bundle = rules.set.bundle();
+    let policy = match bundle.consensus.state {
+        ConsensusState::Normal => CHANNEL_READERS,
+        ConsensusState::Maintenance => ORDERER_READERS,
+    };
+    let text = match rules.access.evaluate(policy, envelope) {
+        PolicyVerdict::Satisfied => return Ok(bundle.sequence),
+        PolicyVerdict::Denied(text) => format!("{text}: permission denied"),
+        PolicyVerdict::Missing => format!("could not find policy {policy}"),
+        PolicyVerdict::Unreadable(error) => format!("could not convert message to signedData: {error}"),
+    };
+    let proof = rules.access.prove(policy, envelope).map(|proof| proof.render(PROOF_BYTES_MAX));
+    tracing::debug!(channel = %bundle.channel, text, proof, "reader denied");
+    // In maintenance who may usually read the channel may know why it may not now.
+    let may_know = policy != CHANNEL_READERS
+        && rules.access.evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
+    Err(Denied { text, proof: proof.filter(|_| may_know).map(Value::String) }.into())
+}

@@ -1,0 +1,68 @@
+//! Judging envelopes again where they stand in the log.
+
+use std::time::Duration;
+
+use raddle_core::chain::{Class, Purpose, Verdict};
+use raddle_core::ids::Offset;
+use raddle_proto::wire::{self, Envelope};
+use raddle_rules::admission::Filters;
+use raddle_rules::{Case, Timestamp};
+
+use super::{Driver, Ended};
+use crate::node::judge::EnvelopeJudge;
+
+/// How long the chain waits before it asks a filter again that does not run here.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Driver {
+    /// What the channel's rules of now say of an envelope, at the time at which the log took it. As long as a filter
+    /// does not run here there is no verdict, and the chain waits.
+    pub(super) async fn judge(
+        &mut self,
+        offset: Offset,
+        envelope: Envelope,
+        class: Class,
+        purpose: Purpose,
+    ) -> Result<Verdict, Ended> {
+        if class == Class::Config && purpose == Purpose::Resubmission {
+            return Ok(Verdict::Refused {
+                reason: "this version of the orderer takes no config updates".into(),
+            });
+        }
+        let filters = match purpose {
+            Purpose::Resubmission => Filters::All,
+            // What each orderer decides by itself, no module of the channel's may decide.
+            Purpose::Commit => Filters::Shipped,
+        };
+        loop {
+            let rules = self.parts.channel.rules();
+            let judge = EnvelopeJudge::new(
+                rules.access.clone(),
+                envelope.clone(),
+                &wire::signature_header(&envelope),
+                self.parts.usage.clone(),
+            );
+            let header = wire::channel_header(&envelope);
+            let case = Case::new(envelope.clone(), header, self.received(offset), Box::new(judge));
+            match rules.set.readmit(self.stack, filters, &case) {
+                Ok(Ok(())) => return Ok(Verdict::Admitted { envelope }),
+                Ok(Err(refusal)) => return Ok(Verdict::Refused { reason: refusal.info }),
+                Err(unknown) => {
+                    tracing::warn!(channel = %self.id, %offset, %unknown, "the chain waits for a filter");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(ASK_AGAIN) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+            }
+        }
+    }
+
+    /// When the log took the record: the same on every orderer.
+    fn received(&self, offset: Offset) -> Timestamp {
+        let record = self.seen.iter().flatten().find(|record| record.offset == offset);
+        let ms = record.map_or(0, |record| record.timestamp_ms.0);
+        let nanoseconds = i32::try_from(ms.rem_euclid(1000) * 1_000_000).unwrap_or_default();
+        Timestamp { seconds: ms.div_euclid(1000), nanoseconds }
+    }
+}

@@ -1,0 +1,333 @@
+//! What makes blocks of a channel's log: a thread that reads records, asks the chain, and does what it says.
+//!
+//! ```text
+//!  log ─▶ Driver: Chain::step ─▶ sign ─▶ Committer ─▶ ledger
+//!            │ PostTimeToCut, Resubmit                 │
+//!            └──────────▶ log                          └▶ Board: Deliver's followers wake
+//! ```
+//!
+//! The driver is ahead of the commit by a few blocks, so that signing and cutting do not wait for the disk; blocks that
+//! are ready together go into one transaction. Nobody sees a block before it is committed.
+
+mod appender;
+mod committer;
+mod judgement;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use prost::Message as _;
+use raddle_core::chain::{Action, Chain, CutBlock, Event, Note};
+use raddle_core::ids::{BlockNumber, ChannelId, Offset};
+use raddle_ledger::{Ledger, LogAnchor, NewBlock};
+use raddle_ordering::{
+    Anchor, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, Record, RecordHash, Records,
+};
+use raddle_proto::wire::KafkaMessage;
+use raddle_rules::{BatchEngine, GuestStack, spawn_on_guest_stack};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::board::{Board, Halt};
+use super::channel::Channel;
+use super::observer::Committed;
+use super::usage::{Metered, Usage};
+use super::{NodeError, NodeParts};
+use crate::ShippedPolicy;
+use appender::{Appender, Resubmission, Resubmissions};
+use committer::{Committer, Job};
+
+/// Blocks that may wait for the committer. Each holds at most AbsoluteMaxBytes, unless it is one envelope.
+const BLOCKS_AHEAD_MAX: usize = 8;
+
+/// What a channel's driver works with.
+pub(super) struct Parts {
+    pub(super) channel: Arc<Channel>,
+    pub(super) ledger: Ledger,
+    pub(super) node: NodeParts,
+    pub(super) batches: Arc<BatchEngine>,
+    pub(super) board: Arc<Board>,
+    pub(super) usage: Arc<Usage>,
+}
+
+/// The threads of a channel.
+pub(super) struct Threads {
+    stop: watch::Sender<bool>,
+    driver: std::thread::JoinHandle<()>,
+    committer: std::thread::JoinHandle<()>,
+}
+
+/// Why a driver ends.
+enum Ended {
+    /// It was told to. What is cut is committed, what is pending is not cut.
+    Stopped,
+    Halted(Halt),
+}
+
+impl From<Halt> for Ended {
+    fn from(halt: Halt) -> Self {
+        Self::Halted(halt)
+    }
+}
+
+struct Driver {
+    stack: GuestStack,
+    id: ChannelId,
+    chain: Chain,
+    parts: Parts,
+    appender: Appender,
+    resubmissions: Resubmissions,
+    blocks: mpsc::Sender<Job>,
+    stop: watch::Receiver<bool>,
+    timer: Option<Instant>,
+    log: LogIdentity,
+    /// The last two records, the later one last: a block ends with the one or the other.
+    seen: [Option<Record>; 2],
+    /// What the ledger knew of the log at the start.
+    anchor: Option<LogAnchor>,
+}
+
+// === impl Threads ===
+
+impl Threads {
+    /// Starts a channel's threads.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread, or no addresses for its stack.
+    pub(super) fn start(parts: Parts) -> Result<Self, NodeError> {
+        let id = parts.ledger.channel().clone();
+        let (stop, stopping) = watch::channel(false);
+        let (blocks, jobs) = mpsc::channel(BLOCKS_AHEAD_MAX);
+        let appender = Appender::new(Arc::clone(&parts.node.log), id.clone(), stopping.clone());
+        let (resubmissions, durable) = Resubmissions::start(&parts.node.runtime, appender.clone());
+        let committer = Committer {
+            ledger: parts.ledger.clone(),
+            durable,
+            board: Arc::clone(&parts.board),
+            observer: Arc::clone(&parts.node.observer),
+            runtime: parts.node.runtime.clone(),
+        };
+        let committer = committer.spawn(jobs)?;
+        let runtime = parts.node.runtime.clone();
+        let driver = spawn_on_guest_stack(&format!("chain-{id}"), move |stack| {
+            let board = Arc::clone(&parts.board);
+            let driving = || runtime.block_on(drive(stack, parts, appender, resubmissions, blocks, stopping));
+            let panicked = Ended::Halted(Halt::Panicked { thread: "driver" });
+            let ended = catch_unwind(AssertUnwindSafe(driving)).unwrap_or(Err(panicked));
+            if let Err(Ended::Halted(halt)) = ended {
+                tracing::error!(channel = %id, %halt, "channel halted");
+                board.halted(&halt);
+            }
+        })?;
+        Ok(Self { stop, driver, committer })
+    }
+
+    /// What is cut will be committed, and nothing more be cut.
+    pub(super) fn tell_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the threads have ended.
+    pub(super) fn join(self) {
+        // A thread that panicked has said so on the board.
+        let _ = self.driver.join();
+        let _ = self.committer.join();
+    }
+}
+
+// === the driver ===
+
+/// Finds the place in the log, then reads on until told to stop.
+async fn drive(
+    stack: GuestStack,
+    parts: Parts,
+    appender: Appender,
+    resubmissions: Resubmissions,
+    blocks: mpsc::Sender<Job>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Ended> {
+    let id = parts.ledger.channel().clone();
+    let stored = parts.ledger.state();
+    let log = find_log(&*parts.node.log, &id, stored.anchor.as_ref(), stop.clone()).await?;
+    let policies =
+        ShippedPolicy::load(&parts.batches, stack).map_err(|error| Halt::Sandbox(Arc::new(error)))?;
+    let policies = Rc::new(Metered::new(policies, Arc::clone(&parts.usage)));
+    let bundle = Arc::clone(parts.channel.rules().set.bundle());
+    let chain = Chain::new(stored.chain, bundle, policies).map_err(Halt::Chain)?;
+    let next = stored.chain.offsets.last_persisted.0.saturating_add(1).max(0);
+    let records = parts.node.log.read(&id, Offset(next));
+    parts.board.ordering();
+    let driver = Driver {
+        stack,
+        id,
+        chain,
+        appender,
+        resubmissions,
+        blocks,
+        stop,
+        timer: None,
+        log,
+        seen: [None, None],
+        anchor: stored.anchor.clone(),
+        parts,
+    };
+    driver.run(records).await
+}
+
+/// Waits until the log works, and makes sure that it is the one that the ledger was built from.
+async fn find_log(
+    log: &dyn OrderedLog,
+    channel: &ChannelId,
+    anchor: Option<&LogAnchor>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<LogIdentity, Ended> {
+    let mut state = log.state(channel);
+    let identity = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+        ready = state.wait_for(|state| matches!(state, Readiness::Ready { .. } | Readiness::Closed)) => match ready {
+            Ok(state) => match &*state {
+                Readiness::Ready { log } => log.clone(),
+                _ => return Err(Ended::Stopped),
+            },
+            Err(_) => return Err(Ended::Stopped),
+        }
+    };
+    let Some(stored) = anchor else { return Ok(identity) };
+    let anchor = from_stored(stored)?;
+    let checked = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+        checked = anchor.check(&identity, log, channel) => checked,
+    };
+    checked.map_err(Halt::OtherLog)?;
+    Ok(identity)
+}
+
+fn from_stored(stored: &LogAnchor) -> Result<Anchor, Halt> {
+    let kind = LogKind::parse(&stored.log_kind);
+    let kind = kind.ok_or_else(|| Halt::UnknownLogKind(stored.log_kind.clone()))?;
+    Ok(Anchor {
+        log: LogIdentity { kind, id: stored.log_id.clone() },
+        offset: stored.offset,
+        hash: RecordHash(stored.record_hash),
+    })
+}
+
+fn to_stored(anchor: Anchor) -> LogAnchor {
+    LogAnchor {
+        log_kind: anchor.log.kind.to_string(),
+        log_id: anchor.log.id,
+        offset: anchor.offset,
+        record_hash: anchor.hash.0,
+    }
+}
+
+// === impl Driver ===
+
+impl Driver {
+    async fn run(mut self, mut records: Records) -> Result<(), Ended> {
+        let mut stop = self.stop.clone();
+        loop {
+            let timer = self.timer;
+            let event = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+                () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => {
+                    self.timer = None;
+                    Event::TimerExpired
+                }
+                record = records.next() => self.take(record)?,
+            };
+            self.step(event).await?;
+        }
+    }
+
+    fn take(&mut self, read: Option<Result<Record, ReadError>>) -> Result<Event, Halt> {
+        let after = self.seen[1].as_ref().map_or(self.chain.state().offsets.last_persisted, |it| it.offset);
+        let record = read.unwrap_or(Err(ReadError::Closed)).map_err(|cause| Halt::Log { after, cause })?;
+        let event = Event::Record { offset: record.offset, value: record.value.clone() };
+        self.seen.swap(0, 1);
+        self.seen[1] = Some(record);
+        Ok(event)
+    }
+
+    /// Applies an event, and does what follows from it, in order.
+    async fn step(&mut self, event: Event) -> Result<(), Ended> {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            for action in self.chain.step(event).map_err(Halt::Chain)? {
+                match action {
+                    Action::WriteBlock(cut) => self.write(*cut).await?,
+                    Action::StartTimer(timeout) => self.timer = Some(Instant::now() + timeout),
+                    Action::StopTimer => self.timer = None,
+                    Action::PostTimeToCut(number) => self.post_time_to_cut(number),
+                    Action::Judge { offset, envelope, class, purpose } => {
+                        let verdict = self.judge(offset, envelope, class, purpose).await?;
+                        next = Some(Event::Judged(verdict));
+                    }
+                    Action::Resubmit { envelope, class, config_sequence, original_offset } => {
+                        let resubmission = Resubmission { envelope, class, config_sequence, original_offset };
+                        self.resubmissions.push(resubmission).await.map_err(|_| Ended::Stopped)?;
+                    }
+                    Action::Note(note) => self.note(&note),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs a block and hands it to the committer. With a config block the channel's rules change here, at its place
+    /// in the log.
+    async fn write(&mut self, cut: CutBlock) -> Result<(), Ended> {
+        let CutBlock { block, state, reason, size_bytes, bundle } = cut;
+        let number = block.number;
+        let signature = self.parts.node.signer.sign_block(&block);
+        let signature = signature.map_err(|cause| Halt::Signature { number, cause: Arc::new(cause) })?;
+        if bundle.is_some() {
+            let offset = state.offsets.last_persisted;
+            let config = block.data.first().cloned().unwrap_or_default();
+            let changed = self.parts.channel.change_rules(config);
+            changed.map_err(|cause| Halt::Rules { offset, cause: Arc::new(cause) })?;
+        }
+        let envelopes = block.data.len();
+        let block = block.into_block(vec![signature]).encode_to_vec().into();
+        let anchor = self.anchor(state.offsets.last_persisted);
+        let told = Committed { number, envelopes, size_bytes, reason };
+        let after_resubmissions = self.resubmissions.pushed();
+        let job = Job { block: NewBlock { block, state, anchor }, after_resubmissions, told };
+        // The committer ends only after it has said why.
+        self.blocks.send(job).await.map_err(|_| Ended::Stopped)
+    }
+
+    /// The last record at or before `offset` that this driver knows.
+    fn anchor(&self, offset: Offset) -> Option<LogAnchor> {
+        let record = self.seen.iter().rev().flatten().find(|record| record.offset <= offset);
+        match record {
+            Some(record) => Some(to_stored(Anchor::of(self.log.clone(), record))),
+            None => self.anchor.clone(),
+        }
+    }
+
+    fn post_time_to_cut(&self, number: BlockNumber) {
+        let record = KafkaMessage::time_to_cut(number.0).marshal();
+        let board = Arc::clone(&self.parts.board);
+        let appender = self.appender.clone();
+        self.parts.node.runtime.spawn(async move {
+            appender.append("time-to-cut", record, || board.height() <= number.0).await;
+        });
+    }
+
+    fn note(&self, note: &Note) {
+        let channel = &self.id;
+        match note {
+            Note::ForkSuspected { .. } => tracing::error!(%channel, %note),
+            Note::LateTimeToCut { .. } | Note::DuplicateResubmission { .. } => {
+                tracing::debug!(%channel, %note)
+            }
+            _ => tracing::warn!(%channel, %note),
+        }
+        self.parts.node.observer.noted(channel, note);
+    }
+}

@@ -1,0 +1,122 @@
+//! A node on a log of the test's own.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use raddle::identity::Signer;
+use raddle::node::{Committed, Node, NodeParts, NodeSettings, Observer};
+use raddle_core::bundle::read_genesis;
+use raddle_core::chain::Note;
+use raddle_core::ids::{ChannelId, Offset};
+use raddle_ledger::Ledger;
+use raddle_ordering::local::{LocalLog, Settings, system_clock};
+use raddle_ordering::{Append, AppendError, Cause, OrderedLog, Readiness, RecordHashFuture, Records};
+use tokio::sync::{oneshot, watch};
+
+use super::repository;
+
+/// A local log whose appends fail or wait as the test says; all that it is, its real log is.
+pub struct Moody {
+    log: LocalLog,
+    /// So many appends fail before one is tried.
+    failures: AtomicUsize,
+    /// Appends are tried only while this is true.
+    is_open: watch::Sender<bool>,
+}
+
+impl Moody {
+    pub fn create(folder: &Path) -> Arc<Self> {
+        let log = LocalLog::create(&folder.join("log.redb"), &Settings::default(), system_clock()).unwrap();
+        Arc::new(Self { log, failures: AtomicUsize::new(0), is_open: watch::Sender::new(true) })
+    }
+
+    pub fn fail(&self, appends: usize) {
+        self.failures.store(appends, Ordering::SeqCst);
+    }
+
+    pub fn failures_left(&self) -> usize {
+        self.failures.load(Ordering::SeqCst)
+    }
+
+    pub fn set_open(&self, is_open: bool) {
+        self.is_open.send_replace(is_open);
+    }
+
+    /// Appends whatever the mood.
+    pub async fn put(&self, channel: &str, record: Bytes) -> Offset {
+        self.log.append(&ChannelId(channel.into()), record).await.unwrap()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the test wants it so")]
+struct Mood;
+
+/// The handle that a node gets; the test keeps the log itself.
+pub struct Handle(pub Arc<Moody>);
+
+impl OrderedLog for Handle {
+    fn append(&self, channel: &ChannelId, record: Bytes) -> Append {
+        let fails =
+            self.0.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if fails.is_ok() {
+            return Append::failed(AppendError::Unavailable { cause: Cause::new(Mood) });
+        }
+        let (answer, answered) = oneshot::channel();
+        let (log, channel) = (Arc::clone(&self.0), channel.clone());
+        tokio::spawn(async move {
+            let mut open = log.is_open.subscribe();
+            open.wait_for(|is_open| *is_open).await.unwrap();
+            let _ = answer.send(log.log.append(&channel, record).await);
+        });
+        Append::waiting(answered)
+    }
+
+    fn read(&self, channel: &ChannelId, from: Offset) -> Records {
+        self.0.log.read(channel, from)
+    }
+
+    fn state(&self, channel: &ChannelId) -> watch::Receiver<Readiness> {
+        self.0.log.state(channel)
+    }
+
+    fn record_hash(&self, channel: &ChannelId, offset: Offset) -> RecordHashFuture {
+        self.0.log.record_hash(channel, offset)
+    }
+}
+
+/// Remembers what a node told.
+#[derive(Default)]
+pub struct Told {
+    pub blocks: Mutex<Vec<Committed>>,
+    pub notes: watch::Sender<Vec<Note>>,
+}
+
+impl Observer for Told {
+    fn committed(&self, _: &ChannelId, block: &Committed) {
+        self.blocks.lock().unwrap().push(*block);
+    }
+
+    fn noted(&self, _: &ChannelId, note: &Note) {
+        self.notes.send_modify(|notes| notes.push(note.clone()));
+    }
+}
+
+/// A node with one new channel.
+pub fn start(folder: &Path, genesis: Bytes, log: &Arc<Moody>, observer: Arc<dyn Observer>) -> Node {
+    let identity = repository().join("tests/golden/identity");
+    let parts = NodeParts {
+        log: Arc::new(Handle(Arc::clone(log))),
+        signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
+        observer,
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let node = Node::new(parts, NodeSettings::default()).unwrap();
+    let channel = read_genesis(genesis.clone()).unwrap().bundle.channel;
+    let settings = raddle_ledger::Settings::default();
+    let ledger = Ledger::create(&folder.join(&channel.0), &channel, &genesis, &settings).unwrap();
+    node.start_channel(ledger).unwrap();
+    node
+}

@@ -1,0 +1,73 @@
+//! Orderers in this process, on sockets that the system chooses.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use raddle::identity::Signer;
+use raddle::node::{Channel, Doing, NoObserver, NodeSettings};
+use raddle::orderer::{Orderer, OrdererSettings};
+use raddle_serve::server::ServerSettings;
+use tempfile::TempDir;
+
+use super::repository;
+
+/// What an orderer of tests is started with: it signs with an identity that no channel knows.
+pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
+    let identity = repository().join("tests/golden/identity");
+    OrdererSettings {
+        folder: folder.to_owned(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        genesis,
+        signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
+        observer: Arc::new(NoObserver),
+        node: NodeSettings::default(),
+        server: ServerSettings::default(),
+    }
+}
+
+pub async fn start(folder: &Path, genesis: Bytes) -> Orderer {
+    Orderer::start(settings(folder, genesis)).await.unwrap()
+}
+
+/// The one channel of an orderer.
+pub fn channel(orderer: &Orderer) -> Arc<Channel> {
+    orderer.node().channel(&orderer.channel().0).unwrap()
+}
+
+/// Waits until so many blocks are committed; a halt ends the test with its reason.
+pub async fn wait_for_height(orderer: &Orderer, height: u64) {
+    let channel = channel(orderer);
+    let mut standing = channel.board().standing();
+    let mut doing = channel.board().doing();
+    tokio::select! {
+        reached = standing.wait_for(|standing| standing.height >= height) => { reached.unwrap(); }
+        halted = doing.wait_for(|doing| matches!(doing, Doing::Halted(_))) => panic!("{:?}", *halted.unwrap()),
+    }
+}
+
+/// Waits until the channel halts; answers the sentence.
+pub async fn wait_for_halt(orderer: &Orderer) -> String {
+    let mut doing = channel(orderer).board().doing();
+    let doing = doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.unwrap();
+    let Doing::Halted(halt) = &*doing else { unreachable!() };
+    halt.to_string()
+}
+
+/// An orderer for tests that are no tasks themselves.
+pub struct Background {
+    pub address: String,
+    _orderer: Orderer,
+    _runtime: tokio::runtime::Runtime,
+    _folder: TempDir,
+}
+
+impl Background {
+    pub fn start(genesis: Bytes) -> Self {
+        let folder = TempDir::new().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let orderer = runtime.block_on(start(folder.path(), genesis));
+        let address = orderer.address().to_string();
+        Self { address, _orderer: orderer, _runtime: runtime, _folder: folder }
+    }
+}

@@ -1,0 +1,111 @@
+//! `raddle dev` as a child of the test.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+/// A node that runs, and is gone when this is.
+pub struct Node {
+    child: Child,
+    pub address: String,
+    errors: BufReader<ChildStderr>,
+    said: String,
+}
+
+/// How a node ended that was asked to.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub said: String,
+}
+
+impl Node {
+    /// Starts a node on the state of `folder`, and waits until it is ready.
+    pub fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
+        Self::run(command.args(["dev", "--listen", "127.0.0.1:0", "--folder"]).arg(folder))
+    }
+
+    /// Starts a node as people do, with more arguments, in a folder of its own.
+    pub fn start_in(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
+        Self::run(command.current_dir(folder).args(["dev", "--listen", "127.0.0.1:0"]).args(arguments))
+    }
+
+    /// The same, where a write fails that would make a file longer than `limit_bytes`: to the node it looks as if the
+    /// disk were full. Its limit can be changed later.
+    pub fn start_with_files_up_to(folder: &Path, limit_bytes: Option<u64>) -> Self {
+        let node = Self::run(
+            // Without the trap the system would end the process where a write fails.
+            Command::new("sh")
+                .args(["-c", "trap '' XFSZ; exec \"$0\" dev --listen 127.0.0.1:0 --folder \"$1\""])
+                .arg(env!("CARGO_BIN_EXE_raddle"))
+                .arg(folder),
+        );
+        if let Some(limit_bytes) = limit_bytes {
+            node.limit_files(limit_bytes);
+        }
+        node
+    }
+
+    /// From now on every write to a file fails.
+    pub fn fail_writes(&self) {
+        self.limit_files(0);
+    }
+
+    fn limit_files(&self, bytes: u64) {
+        let limit = Rlimit { current: Some(bytes), maximum: None };
+        prlimit(Pid::from_child(&self.child).into(), Resource::Fsize, limit).unwrap();
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let ready = lines.next().unwrap_or_else(|| {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).unwrap();
+            panic!("the node did not become ready: {said}")
+        });
+        let ready = ready.unwrap();
+        let address = ready.strip_prefix("ready  ").unwrap().split_whitespace().next().unwrap().to_owned();
+        // What it prints further on fits into the pipe.
+        Self { child, address, errors, said: String::new() }
+    }
+
+    /// Waits until the node says something that has `text` in it.
+    pub fn wait_for(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            let read = self.errors.read_line(&mut self.said).unwrap();
+            assert!(read > 0, "the node ended with {}", self.said);
+        }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// `kill -TERM`; waits for the end.
+    pub fn stop(mut self) -> Ended {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.errors.read_to_string(&mut self.said).unwrap();
+        Ended { status: self.child.wait().unwrap(), said: std::mem::take(&mut self.said) }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
