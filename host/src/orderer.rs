@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::identity::Signer;
-use crate::node::{Doing, Node, NodeError, NodeParts, NodeSettings, Observer};
+use crate::node::{Channel, Doing, Node, NodeError, NodeParts, NodeSettings, Observer};
 
 /// What an orderer is started with.
 pub struct OrdererSettings {
@@ -26,8 +26,9 @@ pub struct OrdererSettings {
     pub folder: PathBuf,
     /// Where it listens. With port 0 the system chooses the port.
     pub listen: SocketAddr,
-    /// The genesis block of the channel that it orders.
-    pub genesis: Bytes,
+    /// Genesis blocks of channels that it must order: a ledger is made where there is none. Channels that have a ledger
+    /// already are ordered too, named here or not.
+    pub genesis: Vec<Bytes>,
     /// Who signs the blocks.
     pub signer: Arc<Signer>,
     /// Who is told of blocks.
@@ -45,8 +46,8 @@ pub enum OrdererError {
     /// The block is no genesis block of a channel that can be ordered here.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
-    /// A folder cannot be made.
-    #[error("{path} cannot be made: {cause}")]
+    /// A folder cannot be made or read.
+    #[error("{path} cannot be made or read: {cause}")]
     Folder {
         /// Which.
         path: PathBuf,
@@ -73,33 +74,48 @@ pub enum OrdererError {
 /// An orderer that runs.
 pub struct Orderer {
     node: Arc<Node>,
-    channel: ChannelId,
+    failed: Vec<(PathBuf, OrdererError)>,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), ServerError>>,
 }
 
 impl Orderer {
-    /// Opens log and ledger, or makes them, waits until the channel orders, and serves.
+    /// Opens log and ledgers, or makes them, waits until the channels order, and serves.
     ///
     /// # Errors
     ///
-    /// See [`OrdererError`]. What was there is as it was.
+    /// See [`OrdererError`]. What was there is as it was. A ledger that was not asked for and does not start is no
+    /// error: [`Orderer::failed`] names it.
     pub async fn start(settings: OrdererSettings) -> Result<Self, OrdererError> {
         let OrdererSettings { folder, listen, genesis, signer, observer, node, server } = settings;
         let runtime = Handle::current();
         // The socket first: an address that is taken is the likeliest fault, and nothing has been done by then.
         let listener = Server::listen(listen).await?;
-        let (node, channel, started) = spawn_blocking(move || {
-            let (log, ledger) = open(&folder, genesis)?;
-            let channel = ledger.channel().clone();
+        let (node, started, failed) = spawn_blocking(move || {
+            let ledgers = folder.join("ledgers");
+            std::fs::create_dir_all(&ledgers)
+                .map_err(|cause| OrdererError::Folder { path: ledgers.clone(), cause })?;
+            let log = open_log(&folder.join("log.redb"))?;
             let node = Node::new(NodeParts { log, signer, observer, runtime }, node)?;
-            let started = node.start_channel(ledger)?;
-            Ok::<_, OrdererError>((Arc::new(node), channel, started))
+            let mut started = Vec::new();
+            for genesis in genesis {
+                started.push(node.start_channel(open_or_make(&ledgers, &genesis)?)?);
+            }
+            let mut failed = Vec::new();
+            for path in other_ledgers(&ledgers, &node)? {
+                match start_existing(&node, &path) {
+                    Ok(channel) => started.push(channel),
+                    Err(error) => failed.push((path, error)),
+                }
+            }
+            Ok::<_, OrdererError>((Arc::new(node), started, failed))
         })
         .await??;
-        // A halt is told by the board, as one that comes later.
-        let _ = started.board().doing().wait_for(|doing| !matches!(doing, Doing::Starting)).await;
+        for channel in started {
+            // A halt is told by the board, as one that comes later.
+            let _ = channel.board().doing().wait_for(|doing| !matches!(doing, Doing::Starting)).await;
+        }
         let server = Server::on(listener, Arc::clone(&node) as Arc<dyn Channels>, server).await;
         let address = server.local_address().map_err(|cause| ServerError::Bind { address: listen, cause })?;
         let (stop, stopped) = oneshot::channel();
@@ -107,19 +123,19 @@ impl Orderer {
             // A dropped sender stops it too.
             let _ = stopped.await;
         }));
-        Ok(Self { node, channel, address, stop, serving })
+        Ok(Self { node, failed, address, stop, serving })
+    }
+
+    /// Ledgers that are there and do not start, and why.
+    #[must_use]
+    pub fn failed(&self) -> &[(PathBuf, OrdererError)] {
+        &self.failed
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// The channel that it orders.
-    #[must_use]
-    pub const fn channel(&self) -> &ChannelId {
-        &self.channel
     }
 
     /// Its channels.
@@ -142,23 +158,45 @@ impl Orderer {
     }
 }
 
-/// Log and ledger of a folder.
-fn open(folder: &Path, genesis: Bytes) -> Result<(Arc<dyn OrderedLog>, Ledger), OrdererError> {
-    let channel = read_genesis(genesis.clone())?.bundle.channel;
-    let ledgers = folder.join("ledgers");
-    std::fs::create_dir_all(&ledgers)
-        .map_err(|cause| OrdererError::Folder { path: ledgers.clone(), cause })?;
-    let (path, settings) = (folder.join("log.redb"), local::Settings::default());
+fn open_log(path: &Path) -> Result<Arc<dyn OrderedLog>, OrdererError> {
+    let settings = local::Settings::default();
     let log = if path.exists() {
-        LocalLog::open(&path, &settings, system_clock())?
+        LocalLog::open(path, &settings, system_clock())?
     } else {
-        LocalLog::create(&path, &settings, system_clock())?
+        LocalLog::create(path, &settings, system_clock())?
     };
+    Ok(Arc::new(log))
+}
+
+/// The ledger of a channel, by its genesis block.
+fn open_or_make(ledgers: &Path, genesis: &Bytes) -> Result<Ledger, OrdererError> {
+    let channel = read_genesis(genesis.clone())?.bundle.channel;
     let (path, settings) = (ledgers.join(&channel.0), raddle_ledger::Settings::default());
     let ledger = if path.exists() {
         Ledger::open(&path, &channel, &settings)?
     } else {
-        Ledger::create(&path, &channel, &genesis, &settings)?
+        Ledger::create(&path, &channel, genesis, &settings)?
     };
-    Ok((Arc::new(log), ledger))
+    Ok(ledger)
+}
+
+/// Ledgers of channels that do not run yet, in order of their names. What is hidden is a ledger that was being made.
+fn other_ledgers(ledgers: &Path, node: &Node) -> Result<Vec<PathBuf>, OrdererError> {
+    let failed = |cause| OrdererError::Folder { path: ledgers.to_owned(), cause };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(ledgers).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !name.starts_with('.') && node.channel(name).is_none() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn start_existing(node: &Node, path: &Path) -> Result<Arc<Channel>, OrdererError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let ledger = Ledger::open(path, &ChannelId(name.into_owned()), &raddle_ledger::Settings::default())?;
+    Ok(node.start_channel(ledger)?)
 }

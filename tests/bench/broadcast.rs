@@ -45,7 +45,7 @@ async fn measure(streams: usize, in_flight: usize) {
     let orderer = Orderer::start(OrdererSettings {
         folder: folder.path().to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
-        genesis: Bytes::from_static(GENESIS),
+        genesis: vec![Bytes::from_static(GENESIS)],
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", Path::new(IDENTITY)).unwrap()),
         observer: Arc::new(NoObserver),
         node: NodeSettings::default(),

@@ -18,7 +18,7 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
     OrdererSettings {
         folder: folder.to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
-        genesis,
+        genesis: vec![genesis],
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
         observer: Arc::new(NoObserver),
         node: NodeSettings::default(),
@@ -32,7 +32,9 @@ pub async fn start(folder: &Path, genesis: Bytes) -> Orderer {
 
 /// The one channel of an orderer.
 pub fn channel(orderer: &Orderer) -> Arc<Channel> {
-    orderer.node().channel(&orderer.channel().0).unwrap()
+    let channels = orderer.node().channels();
+    let [channel] = channels.as_slice() else { panic!("{} channels", channels.len()) };
+    Arc::clone(channel)
 }
 
 /// Waits until so many blocks are committed; a halt ends the test with its reason.

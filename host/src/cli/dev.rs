@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use raddle_core::bundle::read_genesis;
+use raddle_core::ids::ChannelId;
 use raddle_serve::server::ServerSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -14,7 +16,7 @@ use super::{Code, Exit, Failure, files, logging, program};
 use crate::client::ClientConfig;
 use crate::identity::Signer;
 use crate::network::DevNetwork;
-use crate::node::{Doing, NoObserver, NodeSettings};
+use crate::node::{Channel, Doing, NoObserver, NodeSettings};
 use crate::orderer::{Orderer, OrdererSettings};
 
 /// Where it listens unless told otherwise.
@@ -69,16 +71,23 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let orderer = Orderer::start(OrdererSettings {
         folder: arguments.folder.clone(),
         listen: arguments.listen,
-        genesis: network.genesis,
+        genesis: vec![network.genesis.clone()],
         signer: Arc::new(network.signer),
         observer: Arc::new(NoObserver),
         node: NodeSettings::default(),
         server: ServerSettings::default(),
     })
     .await?;
-    write_client_config(arguments, &orderer, network.client)?;
-    ready(arguments, &orderer);
-    let exit = wait(&orderer, &mut stop).await;
+    for (path, error) in orderer.failed() {
+        tracing::error!(path = %path.display(), %error, "a ledger that was not asked for does not start");
+    }
+    let channel = read_genesis(network.genesis)?.bundle.channel;
+    let channel = orderer.node().channel(&channel.0).ok_or_else(|| {
+        Failure::new(Code::Bug, Exit::Bug, format!("channel {channel} was started and is not there"))
+    })?;
+    write_client_config(arguments, &orderer, channel.id(), network.client)?;
+    ready(arguments, &orderer, &channel);
+    let exit = wait(&channel, &mut stop).await;
     orderer.stop().await?;
     Ok(exit)
 }
@@ -114,12 +123,13 @@ fn network(arguments: &Arguments) -> Result<Network, Failure> {
 fn write_client_config(
     arguments: &Arguments,
     orderer: &Orderer,
+    channel: &ChannelId,
     client: Option<(String, PathBuf)>,
 ) -> Result<(), Failure> {
     let (msp_id, msp_dir) = client.unzip();
     let config = ClientConfig {
         orderer: Some(orderer.address().to_string()),
-        channel: Some(orderer.channel().0.clone()),
+        channel: Some(channel.0.clone()),
         msp_id,
         msp_dir,
     };
@@ -129,10 +139,9 @@ fn write_client_config(
     })
 }
 
-fn ready(arguments: &Arguments, orderer: &Orderer) {
+fn ready(arguments: &Arguments, orderer: &Orderer, channel: &Channel) {
     let program = program();
-    let (address, channel) = (orderer.address(), orderer.channel());
-    let height = orderer.node().channel(&channel.0).map_or(0, |channel| channel.board().height());
+    let (address, height, channel) = (orderer.address(), channel.board().height(), channel.id());
     let folder = arguments.folder.display();
     anstream::println!("ready  {address}  channel {channel}, {height} blocks, state in {folder}");
     anstream::println!("next   in another terminal, from this folder:");
@@ -169,9 +178,8 @@ impl Stop {
 }
 
 /// Waits for the signal to stop. If the channel halts meanwhile, that is told at once; its blocks can be read on.
-async fn wait(orderer: &Orderer, stop: &mut Stop) -> ExitCode {
+async fn wait(channel: &Channel, stop: &mut Stop) -> ExitCode {
     let halted = async {
-        let channel = orderer.node().channel(&orderer.channel().0)?;
         let mut doing = channel.board().doing();
         match doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.as_deref() {
             Ok(Doing::Halted(halt)) => Some(halt.to_string()),

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use raddle_core::bundle::GenesisError;
 use raddle_rules::{EngineError, LoadError, StackError};
 use raddle_serve::server::ServerError;
 
@@ -143,6 +144,12 @@ impl From<OrdererError> for Failure {
             OrdererError::Server(error) => error.into(),
             OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),
         }
+    }
+}
+
+impl From<GenesisError> for Failure {
+    fn from(error: GenesisError) -> Self {
+        Self::new(Code::Genesis, Exit::Usage, error.to_string())
     }
 }
 

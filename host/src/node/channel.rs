@@ -66,6 +66,12 @@ impl Channel {
         Self { id, rules: ArcSwap::from_pointee(rules), maker, log, ledger, board, workers, usage }
     }
 
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> &ChannelId {
+        &self.id
+    }
+
     /// What the channel judges by now.
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {

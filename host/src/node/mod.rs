@@ -202,6 +202,13 @@ impl Node {
         channels.get(id).map(|running| Arc::clone(&running.channel))
     }
 
+    /// All channels, in order of their ids.
+    #[must_use]
+    pub fn channels(&self) -> Vec<Arc<Channel>> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels.values().map(|running| Arc::clone(&running.channel)).collect()
+    }
+
     /// The log of all channels.
     #[must_use]
     pub fn log(&self) -> &Arc<dyn OrderedLog> {

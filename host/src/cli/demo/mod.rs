@@ -55,7 +55,7 @@ async fn story() -> Result<(), Failure> {
     let orderer = Orderer::start(OrdererSettings {
         folder: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
-        genesis: genesis.clone(),
+        genesis: vec![genesis.clone()],
         signer: Arc::new(cast.orderer_signer()?),
         observer: Arc::clone(&cuts) as _,
         node: NodeSettings { counts_usage: true, ..NodeSettings::default() },
