@@ -124,9 +124,10 @@ impl Channel {
         self.tip.send_modify(|tip| tip.stop = Some(stop));
     }
 
-    /// Records from this place on, if memory has the first of them, at most `max_bytes` and at least one.
-    pub(super) fn tail_from(&self, from: Offset, max_bytes: u64) -> Option<VecDeque<Record>> {
-        lock(&self.tail).from(from, max_bytes)
+    /// Records from this place on and before `end`, if memory has the first of them, at most `max_bytes` and at least
+    /// one. Those that are kept and not yet published stand behind the end that readers know.
+    pub(super) fn tail_from(&self, from: Offset, end: Offset, max_bytes: u64) -> Option<VecDeque<Record>> {
+        lock(&self.tail).from(from, end, max_bytes)
     }
 }
 
@@ -143,14 +144,14 @@ impl Tail {
         }
     }
 
-    fn from(&self, from: Offset, max_bytes: u64) -> Option<VecDeque<Record>> {
+    fn from(&self, from: Offset, end: Offset, max_bytes: u64) -> Option<VecDeque<Record>> {
         let first = self.records.front()?.offset;
         let skipped = usize::try_from(from.0.checked_sub(first.0)?).ok()?;
         let mut taken_bytes = 0_u64;
         let fits = |record: &&Record| {
             let is_first = taken_bytes == 0;
             taken_bytes = taken_bytes.saturating_add(cost_bytes(&record.value));
-            is_first || taken_bytes <= max_bytes
+            record.offset < end && (is_first || taken_bytes <= max_bytes)
         };
         let records: VecDeque<_> = self.records.iter().skip(skipped).take_while(fits).cloned().collect();
         (!records.is_empty()).then_some(records)
@@ -183,5 +184,30 @@ impl From<Stop> for Readiness {
             Stop::Closed => Self::Closed,
             Stop::Failed(cause) => Self::Unavailable { cause },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::TimestampMs;
+
+    /// A reader that took what it cannot know of yet would stand behind the end, and be told so.
+    #[test]
+    fn what_is_kept_and_not_yet_published_is_not_read() {
+        let channel = Channel::new(ChannelId("a".into()), 1 << 20, None);
+        for offset in 0..3 {
+            let (offset, value) = (Offset(offset), Bytes::from_static(b"record"));
+            channel.keep(Record { offset, timestamp_ms: TimestampMs(0), value });
+        }
+        channel.publish(0, Offset(2));
+        let end = channel.tip().end;
+        let read = channel.tail_from(Offset(0), end, 1 << 20).unwrap();
+        assert_eq!(read.iter().map(|record| record.offset.0).collect::<Vec<_>>(), [0, 1]);
+        assert!(channel.tail_from(Offset(2), end, 1 << 20).is_none());
     }
 }

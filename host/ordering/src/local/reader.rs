@@ -51,7 +51,7 @@ impl Reader {
                 return Err(ReadError::Beyond { from, end: tip.end });
             }
             if from < tip.end {
-                self.ready = match self.channel.tail_from(from, CHUNK_BYTES) {
+                self.ready = match self.channel.tail_from(from, tip.end, CHUNK_BYTES) {
                     Some(records) => records,
                     None => self.read_file(from, tip.end).await?,
                 };
