@@ -12,7 +12,7 @@ use raddle_core::ids::ChannelId;
 use raddle_serve::server::ServerSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Code, Exit, Failure, files, logging, program};
+use super::{Code, Exit, Failure, files, logging, output, program};
 use crate::client::ClientConfig;
 use crate::identity::Signer;
 use crate::network::DevNetwork;
@@ -141,9 +141,10 @@ fn write_client_config(
 
 fn ready(arguments: &Arguments, orderer: &Orderer, channel: &Channel) {
     let program = program();
-    let (address, height, channel) = (orderer.address(), channel.board().height(), channel.id());
+    let (address, blocks) = (orderer.address(), output::count(channel.board().height(), "block", "blocks"));
+    let channel = channel.id();
     let folder = arguments.folder.display();
-    anstream::println!("ready  {address}  channel {channel}, {height} blocks, state in {folder}");
+    anstream::println!("ready  {address}  channel {channel}, {blocks}, state in {folder}");
     anstream::println!("next   in another terminal, from this folder:");
     if arguments.genesis.is_none() {
         anstream::println!("         {program} send hello --wait");

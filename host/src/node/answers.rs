@@ -107,6 +107,13 @@ pub fn starting() -> Failure {
     Failure { info, detail: detail(NOT_READY, json!({ "cause": "the channel waits for its ordered log" })) }
 }
 
+/// A config update that was appended again is not settled. Fabric lets the client wait for ever, so it has no sentence.
+#[must_use]
+pub fn held() -> Failure {
+    let info = "a config update of this channel is being ordered; try again later".into();
+    Failure { info, detail: detail(NOT_READY, json!({ "cause": "the channel waits for a config update" })) }
+}
+
 /// A judgement was not completed.
 #[must_use]
 pub fn not_completed(error: NotCompleted) -> Failure {

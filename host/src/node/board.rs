@@ -84,6 +84,8 @@ pub enum Doing {
 pub struct Board {
     doing: watch::Sender<Doing>,
     standing: watch::Sender<Standing>,
+    /// Whether envelopes wait for a config that was appended again.
+    is_held: watch::Sender<bool>,
 }
 
 impl Board {
@@ -94,7 +96,18 @@ impl Board {
         Self {
             doing: watch::Sender::new(Doing::Starting),
             standing: watch::Sender::new(Standing { height, condition }),
+            is_held: watch::Sender::new(false),
         }
+    }
+
+    /// Whether new envelopes wait until a config update that was appended again is settled, to look at or to wait for.
+    #[must_use]
+    pub fn is_held(&self) -> watch::Receiver<bool> {
+        self.is_held.subscribe()
+    }
+
+    pub(super) fn hold(&self, is_held: bool) {
+        self.is_held.send_if_modified(|was_held| std::mem::replace(was_held, is_held) != is_held);
     }
 
     /// What the channel does, to look at or to wait for.

@@ -19,7 +19,6 @@ use raddle_rules::{Case, Timestamp};
 use raddle_serve::channels::{
     Admitted, BoxFuture, BroadcastChannel, Detail, Failure, NotTaken, Received, Refusal, RefusalStatus,
 };
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::answers;
@@ -32,8 +31,11 @@ use super::workers::Workers;
 /// Bytes of a proof that a client is told: with its quotes and the rest of the details it stays below 4 KiB.
 pub(super) const PROOF_BYTES_MAX: usize = 3 << 10;
 
-/// How long an envelope waits for a channel that starts, before its client is told to try elsewhere.
-const START_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long an envelope waits for a channel that starts, or for a config that is being ordered again, before its client
+/// is told to try elsewhere.
+///
+/// Differs: Fabric waits for ever.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A channel that takes envelopes and gives blocks.
 pub struct Channel {
@@ -121,7 +123,7 @@ impl BroadcastChannel for Channel {
             return Box::pin(async { Err(refusal.into()) });
         }
         let usage = Arc::clone(&self.usage);
-        let mut doing = self.board.doing();
+        let board = Arc::clone(&self.board);
         let judged = self.workers.run(move |stack| {
             let Received { envelope, channel_header, signature_header, at } = received;
             let access = Arc::clone(&rules.access);
@@ -139,7 +141,7 @@ impl BroadcastChannel for Channel {
         Box::pin(async move {
             let admitted = judged.await.unwrap_or_else(|error| Err(answers::not_completed(error).into()))?;
             // After the filters, as in Fabric: what is refused is refused whether or not the channel can order.
-            wait_until_ordering(&mut doing).await?;
+            wait_until_ordering(&board).await?;
             Ok(admitted)
         })
     }
@@ -163,17 +165,26 @@ impl BroadcastChannel for Channel {
     }
 }
 
-/// Waits while the channel starts.
-async fn wait_until_ordering(doing: &mut watch::Receiver<Doing>) -> Result<(), Failure> {
+/// Waits while the channel starts, and while a config update that was appended again is not settled: what passes
+/// meanwhile would be admitted under a config that is about to change.
+///
+/// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `WaitReady`.
+async fn wait_until_ordering(board: &Board) -> Result<(), Failure> {
+    let (mut doing, mut held) = (board.doing(), board.is_held());
     let started = doing.wait_for(|doing| !matches!(doing, Doing::Starting));
-    match timeout(START_WAIT_MAX, started).await {
+    match timeout(WAIT_MAX, started).await {
         Ok(Ok(doing)) => match &*doing {
-            Doing::Ordering => Ok(()),
-            Doing::Halted(halt) => Err(answers::halted(halt)),
-            Doing::Starting | Doing::Stopped => Err(answers::stopped()),
+            Doing::Ordering => {}
+            Doing::Halted(halt) => return Err(answers::halted(halt)),
+            Doing::Starting | Doing::Stopped => return Err(answers::stopped()),
         },
+        Ok(Err(_)) => return Err(answers::stopped()),
+        Err(_) => return Err(answers::starting()),
+    }
+    match timeout(WAIT_MAX, held.wait_for(|is_held| !is_held)).await {
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) => Err(answers::stopped()),
-        Err(_) => Err(answers::starting()),
+        Err(_) => Err(answers::held()),
     }
 }
 

@@ -159,6 +159,7 @@ async fn drive(
     let chain = Chain::new(stored.chain, bundle, policies).map_err(Halt::Chain)?;
     let next = stored.chain.offsets.last_persisted.0.saturating_add(1).max(0);
     let records = parts.node.log.read(&id, Offset(next));
+    parts.board.hold(chain.holds_ingress());
     parts.board.ordering();
     let driver = Driver {
         stack,
@@ -274,6 +275,7 @@ impl Driver {
                     Action::Note(note) => self.note(&note),
                 }
             }
+            self.parts.board.hold(self.chain.holds_ingress());
         }
         Ok(())
     }
