@@ -117,7 +117,7 @@ pub enum Stop {
 /// Why blocks were not committed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
-    /// A block does not belong there. Nothing was written, and the ledger goes on.
+    /// A block does not belong there. None of them is in the ledger, which goes on.
     #[error("block {number} cannot be committed: {fault}")]
     Refused {
         /// The place it was given for.

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use bytes::Bytes;
 use raddle_core::ids::{BlockNumber, ChannelId};
 use tokio::sync::watch;
 
-use crate::check;
+use crate::check::{self, BlockFault, Unchecked};
 use crate::failure::{CommitError, Failure, ReadError, Stop};
 use crate::format::Row;
 use crate::open::Opened;
@@ -16,6 +17,12 @@ use crate::settings::Settings;
 use crate::store::Store;
 use crate::tail::Tail;
 use crate::{NewBlock, Stored, Tip};
+
+/// From here on, data are hashed on a thread of their own; starting one takes as long as hashing 100 KB.
+const HASHED_MEANWHILE_BYTES: usize = 256 << 10;
+
+/// A block that is refused, and why.
+type Fault = (BlockNumber, BlockFault);
 
 /// What callers and readers share.
 pub(crate) struct Shared {
@@ -60,19 +67,24 @@ impl Shared {
             return Err(stop.into());
         }
         let before = tip.stored.chain;
-        let refused = |(number, fault)| CommitError::Refused { number, fault: Arc::new(fault) };
-        check::follow(before, blocks).map_err(refused)?;
-
+        let refused = |(number, fault): Fault| CommitError::Refused { number, fault: Arc::new(fault) };
+        let unchecked = check::follow(before, blocks).map_err(refused)?;
         let stored = Stored { chain: last.state, anchor: last.anchor.clone() };
-        let write = || self.store.commit(*end, before.tip.next(), blocks, &stored);
-        let path = self.store.path();
-        let panicked = |_| Err(Failure::Panicked { doing: "writing to", path: Arc::clone(path) });
-        match catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(panicked) {
-            Ok(next) => {
+        let write = || {
+            let rows = match self.append(*end, blocks, &unchecked)? {
+                Ok(rows) => rows,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            self.store.name(before.tip.next(), &rows, &stored)?;
+            Ok(Ok(rows.last().map_or(*end, Row::end)))
+        };
+        match catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(self.panicked())) {
+            Ok(Ok(next)) => {
                 *end = next;
                 self.publish(blocks, stored);
                 Ok(())
             }
+            Ok(Err(fault)) => Err(refused(fault)),
             Err(failure) => {
                 let cause = Arc::new(failure);
                 self.store.reopen_for_reading();
@@ -80,6 +92,39 @@ impl Shared {
                 Err(CommitError::OutcomeUnknown { cause })
             }
         }
+    }
+
+    /// Makes blocks durable that count once they are named, and checks their data. Hashing much data takes as long as
+    /// the disk does, so it is done meanwhile: what turns out to be wrong is overwritten by the next block.
+    fn append(
+        &self,
+        at: u64,
+        blocks: &[NewBlock],
+        unchecked: &Unchecked,
+    ) -> Result<Result<Vec<Row>, Fault>, Failure> {
+        let size_bytes = blocks.iter().fold(0_usize, |size, new| size.saturating_add(new.block.len()));
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("block-hashes".to_owned());
+            let hashing = match size_bytes >= HASHED_MEANWHILE_BYTES {
+                true => thread.spawn_scoped(scope, || unchecked.check()).ok(),
+                false => None,
+            };
+            if hashing.is_none()
+                && let Err(fault) = unchecked.check()
+            {
+                return Ok(Err(fault));
+            }
+            let rows = self.store.append(at, blocks)?;
+            match hashing.map(ScopedJoinHandle::join) {
+                Some(Err(_)) => Err(self.panicked()),
+                Some(Ok(Err(fault))) => Ok(Err(fault)),
+                None | Some(Ok(Ok(()))) => Ok(Ok(rows)),
+            }
+        })
+    }
+
+    fn panicked(&self) -> Failure {
+        Failure::Panicked { doing: "writing to", path: Arc::clone(self.store.path()) }
     }
 
     /// Shows readers what is durable.
