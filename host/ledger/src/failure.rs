@@ -201,3 +201,17 @@ impl From<Stop> for CommitError {
         }
     }
 }
+
+// === impl CommitError ===
+
+impl From<(BlockNumber, BlockFault)> for CommitError {
+    fn from((number, fault): (BlockNumber, BlockFault)) -> Self {
+        Self::Refused { number, fault: Arc::new(fault) }
+    }
+}
+
+impl From<Failure> for CommitError {
+    fn from(failure: Failure) -> Self {
+        Self::OutcomeUnknown { cause: Arc::new(failure) }
+    }
+}
