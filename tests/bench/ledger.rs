@@ -80,9 +80,11 @@ pub fn writes(measure: &mut dyn FnMut(Line<'_>)) {
         let mut blocks = Blocks::new(block_bytes);
         let ledger = create(&folder.path().join(format!("ledger-{index}")), &mut blocks);
         // Made beforehand: a node's blocks are made elsewhere. Checking them is part of a commit.
-        let mut ours =
-            blocks.by_ref().take((1 + ROUNDS) * commits * together).collect::<Vec<_>>().into_iter();
-        let theirs: Vec<u8> = (0..together).flat_map(|_| ours.as_slice()[0].block.clone()).collect();
+        let ours: Vec<_> = blocks.by_ref().take((1 + ROUNDS) * commits * together).collect();
+        // As many that no processor has in its cache.
+        let theirs: Vec<_> =
+            ours.chunks(together).map(|some| some.iter().flat_map(|new| new.block.clone()).collect()).collect();
+        let (mut ours, mut theirs) = (ours.into_iter(), theirs.into_iter());
         let file = File::create(folder.path().join(format!("file-{index}"))).unwrap();
         let mut end = 0;
         let mut append = |bytes: &[u8]| {
@@ -107,7 +109,8 @@ pub fn writes(measure: &mut dyn FnMut(Line<'_>)) {
                 units: commits,
                 work: Box::new(|| {
                     for _ in 0..commits {
-                        append(&theirs);
+                        let bytes: Vec<u8> = theirs.next().unwrap();
+                        append(&bytes);
                         append(&[0; 64]);
                     }
                 }),

@@ -59,18 +59,42 @@ pub(crate) fn read_head(file: &dyn StorageBackend, format: u32) -> io::Result<He
     Ok(Head::Known { id })
 }
 
-/// Writes a block at the end of all others and says where the next one goes. It is durable with the next sync.
-pub(crate) fn append(file: &dyn StorageBackend, at: u64, block: &[u8]) -> io::Result<(Row, u64)> {
-    let size_bytes = u32::try_from(block.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    let end = at.checked_add(FRAME_BYTES).and_then(|it| it.checked_add(u64::from(size_bytes)));
-    let end = end.ok_or(io::ErrorKind::FileTooLarge)?;
-    let mut frame = [0; 12];
-    let (length, checksum) = frame.split_at_mut(4);
-    length.copy_from_slice(&size_bytes.to_le_bytes());
-    checksum.copy_from_slice(&XxHash3_64::oneshot(block).to_le_bytes());
-    file.write(at, &frame)?;
-    file.write(at.saturating_add(FRAME_BYTES), block)?;
-    Ok((Row { at, size_bytes }, end))
+/// What is gathered before it is written; a larger block is written from where it is.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Writes blocks behind one another, the first at `at`. They are durable with the next sync.
+pub(crate) fn append<'a>(
+    file: &dyn StorageBackend,
+    at: u64,
+    blocks: impl IntoIterator<Item = &'a Bytes>,
+) -> io::Result<Vec<Row>> {
+    let (mut written, mut end) = (at, at);
+    let mut rows = Vec::new();
+    let mut buffer = Vec::new();
+    let mut write = |bytes: &[u8]| {
+        file.write(written, bytes)?;
+        written = written.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        io::Result::Ok(())
+    };
+    for block in blocks {
+        let size_bytes = u32::try_from(block.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let row = Row { at: end, size_bytes };
+        end = row.end();
+        rows.push(row);
+        buffer.extend(size_bytes.to_le_bytes());
+        buffer.extend(XxHash3_64::oneshot(block).to_le_bytes());
+        if buffer.len().saturating_add(block.len()) <= BUFFER_BYTES {
+            buffer.extend_from_slice(block);
+            continue;
+        }
+        write(&buffer)?;
+        buffer.clear();
+        write(block)?;
+    }
+    if !buffer.is_empty() {
+        write(&buffer)?;
+    }
+    Ok(rows)
 }
 
 /// Why blocks could not be read. The number is that of the row.

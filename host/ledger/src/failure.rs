@@ -117,7 +117,7 @@ pub enum Stop {
 /// Why blocks were not committed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
-    /// A block does not belong there. Nothing was written, and the ledger goes on.
+    /// A block does not belong there. None of them is in the ledger, which goes on.
     #[error("block {number} cannot be committed: {fault}")]
     Refused {
         /// The place it was given for.
@@ -199,5 +199,19 @@ impl From<Stop> for CommitError {
             Stop::Closed => Self::Closed,
             Stop::Failed(cause) => Self::Stopped { cause },
         }
+    }
+}
+
+// === impl CommitError ===
+
+impl From<(BlockNumber, BlockFault)> for CommitError {
+    fn from((number, fault): (BlockNumber, BlockFault)) -> Self {
+        Self::Refused { number, fault: Arc::new(fault) }
+    }
+}
+
+impl From<Failure> for CommitError {
+    fn from(failure: Failure) -> Self {
+        Self::OutcomeUnknown { cause: Arc::new(failure) }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn initialise(
     id: [u8; 16],
     channel: &ChannelId,
     stored: &Stored,
-    genesis: Row,
+    genesis: &[Row],
 ) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
@@ -73,7 +73,7 @@ pub(crate) fn initialise(
         meta.insert(META_ID, id.as_slice())?;
         meta.insert(META_CHANNEL, channel.0.as_bytes())?;
     }
-    write(&transaction, BlockNumber(0), &[genesis], stored)?;
+    write(&transaction, BlockNumber(0), genesis, stored)?;
     Ok(transaction.commit()?)
 }
 

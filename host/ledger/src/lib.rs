@@ -256,7 +256,7 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// See [`CommitError`]: one of them leaves the outcome open and ends the ledger, the others write nothing.
+    /// See [`CommitError`]: one of them leaves the outcome open and ends the ledger, the others commit nothing.
     pub fn commit(&self, blocks: &[NewBlock]) -> Result<(), CommitError> {
         self.shared().commit(blocks)
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use raddle_core::ids::{BlockNumber, ChannelId};
 use tokio::sync::watch;
 
-use crate::check;
+use crate::check::{self, Unchecked};
 use crate::failure::{CommitError, Failure, ReadError, Stop};
 use crate::format::Row;
 use crate::open::Opened;
@@ -16,6 +16,9 @@ use crate::settings::Settings;
 use crate::store::Store;
 use crate::tail::Tail;
 use crate::{NewBlock, Stored, Tip};
+
+/// From here on, data are hashed on a thread of their own; starting one takes as long as hashing 100 KB.
+const HASHED_MEANWHILE_BYTES: usize = 256 << 10;
 
 /// What callers and readers share.
 pub(crate) struct Shared {
@@ -26,6 +29,8 @@ pub(crate) struct Shared {
     tip: watch::Sender<Tip>,
     tail: Mutex<Tail>,
 }
+
+// === impl Shared ===
 
 impl Shared {
     pub fn new(opened: Opened, settings: &Settings) -> Self {
@@ -60,26 +65,53 @@ impl Shared {
             return Err(stop.into());
         }
         let before = tip.stored.chain;
-        let refused = |(number, fault)| CommitError::Refused { number, fault: Arc::new(fault) };
-        check::follow(before, blocks).map_err(refused)?;
-
         let stored = Stored { chain: last.state, anchor: last.anchor.clone() };
-        let write = || self.store.commit(*end, before.tip.next(), blocks, &stored);
-        let path = self.store.path();
-        let panicked = |_| Err(Failure::Panicked { doing: "writing to", path: Arc::clone(path) });
-        match catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(panicked) {
+        let write = || {
+            let unchecked = check::follow(before, blocks)?;
+            let rows = self.append(*end, blocks, &unchecked)?;
+            self.store.name(before.tip.next(), &rows, &stored)?;
+            Ok(rows.last().map_or(*end, Row::end))
+        };
+        let written = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(self.panicked()));
+        match written {
             Ok(next) => {
                 *end = next;
                 self.publish(blocks, stored);
                 Ok(())
             }
-            Err(failure) => {
-                let cause = Arc::new(failure);
-                self.store.reopen_for_reading();
-                self.tip.send_modify(|tip| tip.stop = Some(Stop::Failed(Arc::clone(&cause))));
-                Err(CommitError::OutcomeUnknown { cause })
+            Err(error) => {
+                if let CommitError::OutcomeUnknown { cause } = &error {
+                    self.store.reopen_for_reading();
+                    self.tip.send_modify(|tip| tip.stop = Some(Stop::Failed(Arc::clone(cause))));
+                }
+                Err(error)
             }
         }
+    }
+
+    /// Makes blocks durable that count once they are named, and checks their data. Hashing much data takes as long as
+    /// the disk does, so it is done meanwhile: what turns out to be wrong is overwritten by the next block.
+    fn append(&self, at: u64, blocks: &[NewBlock], unchecked: &Unchecked) -> Result<Vec<Row>, CommitError> {
+        let size_bytes = blocks.iter().fold(0_usize, |size, new| size.saturating_add(new.block.len()));
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("block-hashes".to_owned());
+            let hashing = match size_bytes >= HASHED_MEANWHILE_BYTES {
+                true => thread.spawn_scoped(scope, || unchecked.check()).ok(),
+                false => None,
+            };
+            if hashing.is_none() {
+                unchecked.check()?;
+            }
+            let rows = self.store.append(at, blocks)?;
+            if let Some(hashing) = hashing {
+                hashing.join().map_err(|_| self.panicked())??;
+            }
+            Ok(rows)
+        })
+    }
+
+    fn panicked(&self) -> CommitError {
+        Failure::Panicked { doing: "writing to", path: Arc::clone(self.store.path()) }.into()
     }
 
     /// Shows readers what is durable.

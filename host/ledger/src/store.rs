@@ -42,32 +42,24 @@ impl Store {
         &self.path
     }
 
-    /// Makes blocks durable that go to `at`, then their rows and the state behind them. Says where the next one goes.
-    pub fn commit(
-        &self,
-        at: u64,
-        first: BlockNumber,
-        blocks: &[NewBlock],
-        stored: &Stored,
-    ) -> Result<u64, Failure> {
-        let mut end = at;
-        let mut rows = Vec::with_capacity(blocks.len());
-        for new in blocks {
-            let (row, next) = blocks::append(&*self.files.blocks, end, &new.block)
-                .map_err(Failure::at(WRITING, &self.path))?;
-            rows.push(row);
-            end = next;
-        }
+    /// Makes blocks durable that go to `at`. They count once [`Store::name`] has named them.
+    pub fn append(&self, at: u64, blocks: &[NewBlock]) -> Result<Vec<Row>, Failure> {
+        let blocks = blocks.iter().map(|new| &new.block);
+        let rows =
+            blocks::append(&*self.files.blocks, at, blocks).map_err(Failure::at(WRITING, &self.path))?;
         self.files.blocks.sync_data().map_err(Failure::at(SYNCING, &self.path))?;
+        Ok(rows)
+    }
 
+    /// Makes the rows of blocks durable, and the state behind them.
+    pub fn name(&self, first: BlockNumber, rows: &[Row], stored: &Stored) -> Result<(), Failure> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let failed = Failure::at(WRITING, &self.path);
         let index = index.as_ref().ok_or_else(|| failed(redb::Error::DatabaseClosed))?;
         let mut transaction = index.begin_write().map_err(Failure::at(WRITING, &self.path))?;
         transaction.set_durability(Durability::Immediate).map_err(Failure::at(WRITING, &self.path))?;
-        format::write(&transaction, first, &rows, stored).map_err(failed)?;
-        transaction.commit().map_err(Failure::at(SYNCING, &self.path))?;
-        Ok(end)
+        format::write(&transaction, first, rows, stored).map_err(failed)?;
+        transaction.commit().map_err(Failure::at(SYNCING, &self.path))
     }
 
     /// Blocks from one on and before another, which are committed: at least one, `fits` decides about each further

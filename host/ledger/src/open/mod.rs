@@ -139,13 +139,13 @@ pub(crate) fn initialise(
     let stored = Stored { chain: ChainState::genesis(hash), anchor: None };
     let failed = |error| io_error(path, CREATING, error);
     blocks::write_head(&*files.blocks, FORMAT, id).map_err(failed)?;
-    let (row, _) = blocks::append(&*files.blocks, blocks::HEAD_BYTES, genesis).map_err(failed)?;
+    let rows = blocks::append(&*files.blocks, blocks::HEAD_BYTES, [genesis]).map_err(failed)?;
     files.blocks.sync_data().map_err(failed)?;
     let index = Held::new(Arc::clone(&files.index)).map_err(failed)?;
     index.accept().map_err(failed)?;
     let database =
         open_database(index, settings.cache_bytes).map_err(|error| database_error(path, CREATING, error))?;
-    let initialised = format::initialise(&database, id, channel, &stored, row);
+    let initialised = format::initialise(&database, id, channel, &stored, &rows);
     initialised.map_err(|error| storage_error(path, CREATING, error))?;
     database.close().map_err(|error| database_error(path, CREATING, error))
 }

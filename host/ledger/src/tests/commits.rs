@@ -20,14 +20,15 @@ fn what_was_committed_one_by_one_or_together_is_there_when_it_is_opened_again() 
     }
 }
 
+fn change(new: &NewBlock, change: fn(&mut common::Block)) -> NewBlock {
+    let mut block = common::Block::decode(new.block.clone()).unwrap();
+    change(&mut block);
+    NewBlock { block: block.encode_to_vec().into(), ..new.clone() }
+}
+
 #[test]
 fn what_does_not_follow_is_refused_and_nothing_of_it_is_there() {
     let blocks = recorded();
-    let change = |new: &NewBlock, change: fn(&mut common::Block)| {
-        let mut block = common::Block::decode(new.block.clone()).unwrap();
-        change(&mut block);
-        NewBlock { block: block.encode_to_vec().into(), ..new.clone() }
-    };
     let state = |change: fn(&mut ChainState)| {
         let mut new = blocks[4].clone();
         change(&mut new.state);
@@ -45,7 +46,9 @@ fn what_does_not_follow_is_refused_and_nothing_of_it_is_there() {
             format!("its previous hash is {zeros}, the block before it has {}", hash(3)),
         ),
         (
-            change(&blocks[4], |it| it.header.as_mut().unwrap().data_hash = vec![0; 32].into()),
+            with_state(
+                change(&blocks[4], |it| it.header.as_mut().unwrap().data_hash = vec![0; 32].into()).block,
+            ),
             format!("the data hash of its header is {zeros}, its data have "),
         ),
         (change(&blocks[4], |it| it.data = None), "the data hash of its header is ".to_owned()),
@@ -80,6 +83,29 @@ fn what_does_not_follow_is_refused_and_nothing_of_it_is_there() {
     ledger.commit(&[]).unwrap();
     assert!(!tip.has_changed().unwrap());
     assert_eq!(std::fs::read(home.path().join("blocks")).unwrap(), before);
+    assert_holds(&ledger, &blocks[..4]);
+    ledger.commit(&blocks[4..]).unwrap();
+    assert_holds(&ledger, &blocks);
+}
+
+#[test]
+fn much_data_that_is_wrong_is_refused_and_leaves_nothing_behind() {
+    let blocks = recorded();
+    let home = Home::new();
+    let ledger = home.create(&blocks[0]);
+    ledger.commit(&blocks[1..3]).unwrap();
+    // Its data are hashed while they are written.
+    assert!(blocks[3].block.len() > 500_000);
+    let wrong = change(&blocks[3], |it| it.data.as_mut().unwrap().data.push(Bytes::from_static(b"one more")));
+    for some in [vec![wrong.clone()], vec![wrong, blocks[4].clone()]] {
+        let error = ledger.commit(&some).unwrap_err();
+        let expected = "block 3 cannot be committed: the data hash of its header is ";
+        assert!(error.to_string().starts_with(expected), "{error}");
+        assert_holds(&ledger, &blocks[..3]);
+    }
+    ledger.commit(&blocks[3..4]).unwrap();
+    drop(ledger);
+    let ledger = home.open();
     assert_holds(&ledger, &blocks[..4]);
     ledger.commit(&blocks[4..]).unwrap();
     assert_holds(&ledger, &blocks);
