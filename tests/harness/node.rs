@@ -1,10 +1,12 @@
 //! A node on a log of the test's own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use raddle::identity::Signer;
 use raddle::node::{Committed, Node, NodeParts, NodeSettings, Observer};
 use raddle_core::bundle::read_genesis;
@@ -12,24 +14,33 @@ use raddle_core::chain::Note;
 use raddle_core::ids::{ChannelId, Offset};
 use raddle_ledger::Ledger;
 use raddle_ordering::local::{LocalLog, Settings, system_clock};
-use raddle_ordering::{Append, AppendError, Cause, OrderedLog, Readiness, RecordHashFuture, Records};
+use raddle_ordering::{
+    Append, AppendError, Cause, OrderedLog, ReadError, Readiness, RecordHashFuture, Records,
+};
+use raddle_serve::channels::Channels;
+use raddle_serve::server::{Server, ServerError, ServerSettings};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 use super::repository;
 
-/// A local log whose appends fail or wait as the test says; all that it is, its real log is.
+/// A local log whose appends fail or wait, and whose readers break off, as the test says; all that it is, its real log
+/// is.
 pub struct Moody {
     log: LocalLog,
     /// So many appends fail before one is tried.
     failures: AtomicUsize,
     /// Appends are tried only while this is true.
     is_open: watch::Sender<bool>,
+    /// Once true, readers get an error behind what they have.
+    is_broken: watch::Sender<bool>,
 }
 
 impl Moody {
     pub fn create(folder: &Path) -> Arc<Self> {
         let log = LocalLog::create(&folder.join("log.redb"), &Settings::default(), system_clock()).unwrap();
-        Arc::new(Self { log, failures: AtomicUsize::new(0), is_open: watch::Sender::new(true) })
+        let (is_open, is_broken) = (watch::Sender::new(true), watch::Sender::new(false));
+        Arc::new(Self { log, failures: AtomicUsize::new(0), is_open, is_broken })
     }
 
     pub fn fail(&self, appends: usize) {
@@ -42,6 +53,11 @@ impl Moody {
 
     pub fn set_open(&self, is_open: bool) {
         self.is_open.send_replace(is_open);
+    }
+
+    /// Ends all that is read of it.
+    pub fn break_off(&self) {
+        self.is_broken.send_replace(true);
     }
 
     /// Appends whatever the mood.
@@ -75,7 +91,10 @@ impl OrderedLog for Handle {
     }
 
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
-        self.0.log.read(channel, from)
+        let mut broken = self.0.is_broken.subscribe();
+        let breaking = Box::pin(async move { broken.wait_for(|is_broken| *is_broken).await.map(|_| ()) });
+        let error = async { Err(ReadError::Unavailable { cause: Cause::new(Mood) }) };
+        Records::new(self.0.log.read(channel, from).take_until(breaking).chain(stream::once(error)))
     }
 
     fn state(&self, channel: &ChannelId) -> watch::Receiver<Readiness> {
@@ -119,4 +138,28 @@ pub fn start(folder: &Path, genesis: Bytes, log: &Arc<Moody>, observer: Arc<dyn 
     let ledger = Ledger::create(&folder.join(&channel.0), &channel, &genesis, &settings).unwrap();
     node.start_channel(ledger).unwrap();
     node
+}
+
+/// A socket on which a node is served.
+pub struct Served {
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), ServerError>>,
+}
+
+impl Served {
+    pub async fn start(node: &Arc<Node>) -> Self {
+        let channels = Arc::clone(node) as Arc<dyn Channels>;
+        let settings = ServerSettings::default();
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), channels, settings).await.unwrap();
+        let address = server.local_address().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
+        Self { address, stop, serving }
+    }
+
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.serving.await.unwrap().unwrap();
+    }
 }

@@ -10,6 +10,7 @@ mod block_signatures;
 mod broadcast;
 mod client;
 mod command_line;
+mod deliver;
 mod dev;
 mod faults;
 mod genesis;

@@ -1,0 +1,192 @@
+//! Readers of blocks that are there and of blocks that come: all of them, in order, and none before it is committed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+use raddle::client::{Answer, Client, Config, Deliveries, Place, Verifier, message};
+use raddle::network::Role;
+use raddle_core::ids::BlockNumber;
+use raddle_ledger::Ledger;
+use raddle_proto::common;
+use raddle_proto::hash::Sha256Hash;
+use raddle_serve::client::AtomicBroadcastClient;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_stream::StreamExt as _;
+use tonic::Code;
+use tonic::transport::Endpoint;
+
+use super::{BLOCK_ENVELOPES, Scene, all, envelopes, following, next, number, numbers, read, rest, send};
+use crate::harness::orderer::channel as channel_of;
+use crate::network::channel;
+
+/// Longer than anything here may take, however busy the machine is.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Reads until `is_last`. Each block is verified, and held against the ledger's height at the time.
+async fn follow(
+    mut reader: Deliveries,
+    ledger: Ledger,
+    mut verifier: Verifier,
+    mut is_last: impl FnMut(&common::Block) -> bool,
+) -> Vec<common::Block> {
+    let mut blocks = Vec::new();
+    loop {
+        let block = next(&mut reader).await;
+        assert!(number(&block) < ledger.height(), "block {} came before it was committed", number(&block));
+        verifier.verify(&block).unwrap();
+        let is_last = is_last(&block);
+        blocks.push(block);
+        if is_last {
+            return blocks;
+        }
+    }
+}
+
+fn data(block: &common::Block) -> &[Bytes] {
+    &block.data.as_ref().unwrap().data
+}
+
+/// Sends on a stream of its own; answers the envelopes as blocks hold them, when all are taken.
+async fn send_all(client: Client, sent: Vec<common::Envelope>) -> Vec<Bytes> {
+    assert_eq!(send(&client, &sent).await, vec![Answer::Taken; sent.len()]);
+    sent.iter().map(|envelope| envelope.encode_to_vec().into()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn followers_from_the_first_and_from_the_newest_block_get_all_that_several_streams_send() {
+    const STREAMS: usize = 4;
+    const ENVELOPES: usize = 251;
+    let scene = Scene::start().await;
+    let ledger = channel_of(&scene.orderer).ledger().clone();
+    let (org1, org2) = (scene.network.org1.signer(Role::Client), scene.network.org2.signer(Role::Peer));
+    scene.grow(&org1, 3).await;
+    let from_first = scene.read(&org2, &following(Place::Oldest)).await;
+    let mut from_newest = scene.read(&org2, &following(Place::Newest)).await;
+    let newest = next(&mut from_newest).await;
+    assert_eq!(number(&newest), 3);
+
+    let mut senders = JoinSet::new();
+    for _ in 0..STREAMS {
+        senders.spawn(send_all(scene.client().await, envelopes(&org1, ENVELOPES, 100)));
+    }
+    let mut left = 1 + 3 * BLOCK_ENVELOPES + STREAMS * ENVELOPES;
+    let is_last = move |block: &common::Block| {
+        left -= data(block).len();
+        left == 0
+    };
+    let verifier = Verifier::from_start(channel());
+    let from_first = tokio::spawn(follow(from_first, ledger.clone(), verifier, is_last));
+    let genesis = common::Block::decode(scene.stored(0)).unwrap();
+    let config = Config::read(&channel(), &genesis).unwrap();
+    let verifier = Verifier::after(channel(), newest.header.as_ref().unwrap(), config);
+    let mut left = STREAMS * ENVELOPES;
+    let is_last = move |block: &common::Block| {
+        left -= data(block).len();
+        left == 0
+    };
+    let from_newest = follow(from_newest, ledger, verifier, is_last).await;
+    let from_first = from_first.await.unwrap();
+    assert_eq!((&from_first[3], &from_first[4..]), (&newest, from_newest.as_slice()));
+
+    let sent = senders.join_all().await.concat();
+    let got: Vec<_> = from_newest.iter().flat_map(data).collect();
+    assert_eq!(got.len(), sent.len());
+    assert_eq!(got.into_iter().collect::<BTreeSet<_>>(), sent.iter().collect());
+    scene.orderer.stop().await.unwrap();
+}
+
+/// The hashes of blocks as they came, up to block `last`.
+async fn digests(mut reader: Deliveries, last: u64) -> Vec<Sha256Hash> {
+    let mut digests = Vec::new();
+    loop {
+        let block = next(&mut reader).await;
+        assert_eq!(number(&block), digests.len() as u64);
+        digests.push(raddle_proto::hash::block_data_hash([block.encode_to_vec()].iter().map(Vec::as_slice)));
+        if number(&block) == last {
+            return digests;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_readers_get_the_bytes_that_are_stored_and_wait_for_none_that_does_not_read() {
+    const BEFORE: usize = 200;
+    const MEANWHILE: usize = 100;
+    let scene = Scene::start().await;
+    let org1 = scene.network.org1.signer(Role::Client);
+    scene.grow(&org1, BEFORE).await;
+    let idle = scene.read(&org1, &following(Place::Oldest)).await;
+    let last = (BEFORE + MEANWHILE) as u64;
+    let mut readers = JoinSet::new();
+    for _ in 0..10 {
+        let client = scene.client().await;
+        for _ in 0..10 {
+            readers.spawn(digests(read(&client, &org1, &following(Place::Oldest)), last));
+        }
+    }
+    scene.grow(&org1, MEANWHILE).await;
+    let all = readers.join_all().await;
+    let stored: Vec<_> = (0..=last)
+        .map(|number| raddle_proto::hash::block_data_hash([scene.stored(number)].iter().map(AsRef::as_ref)))
+        .collect();
+    assert_eq!(all.len(), 100);
+    assert!(all.iter().all(|digests| *digests == stored));
+    // Whenever it begins to read, all is there.
+    let mut idle = idle;
+    assert_eq!(numbers(&mut idle, BEFORE + MEANWHILE + 1).await, (0..=last).collect::<Vec<_>>());
+    scene.orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_from_the_file_are_those_that_came_from_memory() {
+    let scene = Scene::start().await;
+    let org1 = scene.network.org1.signer(Role::Client);
+    scene.grow(&org1, 20).await;
+    let is_in_memory =
+        |scene: &Scene, number| channel_of(&scene.orderer).ledger().recent(BlockNumber(number)).is_some();
+    assert!((1..=20).all(|number| is_in_memory(&scene, number)));
+    let from_memory = rest(scene.read(&org1, &all()).await).await;
+    // A ledger that was just opened has nothing in memory.
+    let scene = scene.restart(|_| {}).await;
+    assert!((0..=20).all(|number| !is_in_memory(&scene, number)));
+    let mut follower = scene.read(&org1, &following(Place::Oldest)).await;
+    for expected in &from_memory {
+        assert_eq!(next(&mut follower).await, *expected);
+    }
+    // It goes over from one to the other.
+    scene.grow(&org1, 3).await;
+    assert!(!is_in_memory(&scene, 20) && (21..=23).all(|number| is_in_memory(&scene, number)));
+    assert_eq!(numbers(&mut follower, 3).await, [21, 22, 23]);
+    let blocks = rest(scene.read(&org1, &all()).await).await;
+    assert_eq!(blocks[..21], from_memory);
+    for block in blocks {
+        assert_eq!(block.encode_to_vec(), scene.stored(number(&block)));
+    }
+    scene.orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_all_who_follow_and_does_not_wait_for_them() {
+    let scene = Scene::start().await;
+    let org1 = scene.network.org1.signer(Role::Client);
+    let endpoint = Endpoint::from_shared(format!("http://{}", scene.orderer.address())).unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let seek = org1.seek(&channel(), &following(Place::Oldest), std::time::SystemTime::now()).unwrap();
+        let requests = tokio_stream::once(message(&seek)).chain(tokio_stream::pending());
+        let mut client = AtomicBroadcastClient::new(endpoint.connect().await.unwrap());
+        let mut stream = client.deliver(requests).await.unwrap().into_inner();
+        assert!(stream.message().await.unwrap().is_some());
+        streams.push(stream);
+    }
+    let address = scene.orderer.address().to_string();
+    timeout(LONG, scene.orderer.stop()).await.expect("it stops in time").unwrap();
+    for mut stream in streams {
+        let ended = timeout(LONG, stream.message()).await.expect("the stream ends in time").unwrap_err();
+        assert_eq!((ended.code(), ended.message()), (Code::Unavailable, "the orderer is stopping"));
+    }
+    assert!(Client::connect(&address, Default::default()).await.is_err(), "nobody listens any more");
+}
