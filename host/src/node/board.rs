@@ -137,23 +137,22 @@ impl Board {
         self.standing.send_modify(|standing| standing.height = height);
     }
 
-    /// The first reason stays.
+    /// The first reason stays. Whoever learns of it finds that Deliver knows it too.
     pub(super) fn halted(&self, halt: &Halt) {
-        let is_first = self.doing.send_if_modified(|doing| {
+        self.doing.send_if_modified(|doing| {
             let goes_on = matches!(doing, Doing::Starting | Doing::Ordering);
             if goes_on {
+                let failure = answers::halted(halt);
+                self.standing.send_modify(|standing| standing.condition = Condition::Failed(failure));
                 *doing = Doing::Halted(halt.clone());
             }
             goes_on
         });
-        if is_first {
-            let failure = answers::halted(halt);
-            self.standing.send_modify(|standing| standing.condition = Condition::Failed(failure));
-        }
     }
 
     /// A halted channel stays halted.
     pub(super) fn stopped(&self) {
+        self.standing.send_modify(|standing| standing.condition = Condition::Closed);
         self.doing.send_if_modified(|doing| {
             let goes_on = matches!(doing, Doing::Starting | Doing::Ordering);
             if goes_on {
@@ -161,6 +160,61 @@ impl Board {
             }
             goes_on
         });
-        self.standing.send_modify(|standing| standing.condition = Condition::Closed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::pin::pin;
+    use std::sync::Mutex;
+    use std::task::{Context, Wake};
+
+    use super::*;
+
+    /// Looks how the channel stands when somebody is told what it does.
+    struct Look {
+        standing: watch::Receiver<Standing>,
+        seen: Mutex<Vec<Condition>>,
+    }
+
+    impl Wake for Look {
+        fn wake(self: Arc<Self>) {
+            self.seen.lock().unwrap().push(self.standing.borrow().condition.clone());
+        }
+    }
+
+    #[test]
+    fn who_is_told_what_the_channel_does_finds_that_it_stands_so() {
+        let halt = Halt::Panicked { thread: "driver" };
+        let tellings: [(&dyn Fn(&Board), Condition); 3] = [
+            (&Board::ordering, Condition::Serving),
+            (&|board| board.halted(&halt), Condition::Failed(answers::halted(&halt))),
+            (&Board::stopped, Condition::Closed),
+        ];
+        for (tell, condition) in tellings {
+            let board = Board::new(1);
+            let look = Arc::new(Look { standing: board.standing(), seen: Mutex::default() });
+            let mut doing = board.doing();
+            let mut told = pin!(doing.changed());
+            assert!(told.as_mut().poll(&mut Context::from_waker(&Arc::clone(&look).into())).is_pending());
+            tell(&board);
+            assert_eq!(*look.seen.lock().unwrap(), [condition]);
+        }
+    }
+
+    #[test]
+    fn the_first_halt_stays_and_a_stop_closes_what_has_halted() {
+        let board = Board::new(1);
+        let (first, second) = (Halt::Panicked { thread: "driver" }, Halt::Panicked { thread: "committer" });
+        board.halted(&first);
+        board.halted(&second);
+        board.committed(2);
+        let failed = Condition::Failed(answers::halted(&first));
+        assert_eq!(*board.standing().borrow(), Standing { height: 2, condition: failed });
+        board.stopped();
+        assert_eq!(board.standing().borrow().condition, Condition::Closed);
+        assert!(matches!(&*board.doing().borrow(), Doing::Halted(Halt::Panicked { thread: "driver" })));
     }
 }

@@ -12,7 +12,7 @@ use raddle_rules::admission::ExpirationChecks;
 use raddle_serve::channels::DeliverChannel as _;
 use serde_json::json;
 
-use super::{Scene, all, denied, following, numbers, refused, rest, told};
+use super::{BATCH_TIMEOUT, Scene, all, denied, following, numbers, refused, rest, told};
 use crate::harness::orderer::channel as channel_of;
 use crate::network::{Team, channel};
 
@@ -95,7 +95,8 @@ fn expired(team: &Team) -> (Signer, SystemTime) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_that_has_ended_reads_only_where_nobody_looks_at_its_end() {
     for (expiration, may_read) in [(ExpirationChecks::On, false), (ExpirationChecks::Off, true)] {
-        let scene = Scene::start_with(NodeSettings { expiration, ..NodeSettings::default() }).await;
+        let settings = NodeSettings { expiration, ..NodeSettings::default() };
+        let scene = Scene::start_with(BATCH_TIMEOUT, settings).await;
         let (signer, ended_at) = expired(&scene.network.org1);
         let seek = signer.seek(&channel(), &all(), SystemTime::now()).unwrap();
         let ends = channel_of(&scene.orderer).session_ends(&seek);

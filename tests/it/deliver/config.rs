@@ -20,7 +20,7 @@ use crate::network::{Team, channel};
 
 impl Scene {
     /// Puts a config into the log: the channel's first one, changed, as number `sequence`.
-    async fn configure(&self, sequence: u64, change: impl FnOnce(&mut ConfigGroup)) {
+    pub(super) async fn configure(&self, sequence: u64, change: impl FnOnce(&mut ConfigGroup)) {
         let mut group = read_genesis(self.network.genesis.clone()).unwrap().channel_group;
         change(&mut group);
         let config = common::Config { sequence, channel_group: Some(group) };
@@ -45,6 +45,10 @@ impl Scene {
     }
 }
 
+pub(super) fn remove_org2(group: &mut ConfigGroup) {
+    group.groups.get_mut("Application").unwrap().groups.remove("Org2").unwrap();
+}
+
 fn set_state(group: &mut ConfigGroup, state: State) {
     let value = group.groups.get_mut("Orderer").unwrap().values.get_mut("ConsensusType").unwrap();
     let consensus =
@@ -64,11 +68,7 @@ async fn an_organisation_that_is_removed_gets_all_blocks_before_that_one_and_sen
     for _ in 0..3 {
         verifier.verify(&next(&mut stays).await).unwrap();
     }
-    scene
-        .configure(1, |group| {
-            group.groups.get_mut("Application").unwrap().groups.remove("Org2").unwrap();
-        })
-        .await;
+    scene.configure(1, remove_org2).await;
     let config = next(&mut stays).await;
     assert_eq!(verifier.verify(&config).unwrap().number, 3);
     let refusal = refused(goes).await;
@@ -93,24 +93,23 @@ async fn an_organisation_that_is_removed_gets_all_blocks_before_that_one_and_sen
 async fn what_was_admitted_before_its_sender_was_removed_is_in_no_block() {
     let scene = Scene::start().await;
     let (org1, org2) = (scene.network.org1.signer(Role::Client), scene.network.org2.signer(Role::Client));
-    scene
-        .configure(1, |group| {
-            group.groups.get_mut("Application").unwrap().groups.remove("Org2").unwrap();
-        })
-        .await;
-    let mut put = Vec::new();
-    for signer in [&org2, &org1, &org2] {
+    scene.configure(1, remove_org2).await;
+    // Judged by the config of before, so that they are judged again.
+    let put = [&org2, &org1, &org1, &org2, &org1, &org1, &org2].map(|signer| {
         let envelope =
             signer.envelope(&channel(), HeaderType::Message, b"late".as_slice(), SystemTime::now());
-        put.push(envelope.unwrap().marshal());
-        let record = KafkaMessage::normal(put.last().unwrap().clone(), 0, 0).marshal();
+        (std::ptr::eq(signer, &org1), envelope.unwrap().marshal())
+    });
+    for (_, envelope) in &put {
+        let record = KafkaMessage::normal(envelope.clone(), 0, 0).marshal();
         scene.orderer.node().log().append(&channel(), record).await.unwrap();
     }
     wait_for_height(&scene.orderer, 3).await;
     let sent = scene.send(&org1, 4).await;
     wait_for_height(&scene.orderer, 4).await;
     let blocks = rest(scene.read(&org1, &all()).await).await;
-    assert_eq!(blocks[2].data.as_ref().unwrap().data, [put[1].clone()]);
+    let stays = put.into_iter().filter_map(|(stays, envelope)| stays.then_some(envelope));
+    assert_eq!(blocks[2].data.as_ref().unwrap().data, stays.collect::<Vec<_>>());
     assert_eq!(blocks[3].data.as_ref().unwrap().data, sent);
     scene.orderer.stop().await.unwrap();
 }
@@ -158,14 +157,25 @@ async fn in_maintenance_only_orderers_read_and_members_are_told_why_they_do_not(
 async fn who_may_read_stays_so_over_a_restart() {
     let scene = Scene::start().await;
     let (org1, org2) = (scene.network.org1.signer(Role::Client), scene.network.org2.signer(Role::Client));
-    scene
-        .configure(1, |group| {
-            group.groups.get_mut("Application").unwrap().groups.remove("Org2").unwrap();
-        })
-        .await;
+    scene.configure(1, remove_org2).await;
     wait_for_height(&scene.orderer, 2).await;
     let scene = scene.restart(|_| {}).await;
     assert_eq!(refused(scene.read(&org2, &all()).await).await.status, 403);
     assert_eq!(rest(scene.read(&org1, &all()).await).await.len(), 2);
+    scene.orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_without_the_policy_for_readers_has_none() {
+    let scene = Scene::start().await;
+    let (org1, orderer) =
+        (scene.network.org1.signer(Role::Admin), scene.network.orderers.signer(Role::Admin));
+    scene.configure(1, |group| group.policies.remove("Readers").map(drop).unwrap()).await;
+    wait_for_height(&scene.orderer, 2).await;
+    for signer in [&org1, &orderer] {
+        let refusal = refused(scene.read(signer, &all()).await).await;
+        let text = "could not find policy /Channel/Readers";
+        assert_eq!(told(&refusal), (403, Some("RDL-1211"), text.to_owned()));
+    }
     scene.orderer.stop().await.unwrap();
 }

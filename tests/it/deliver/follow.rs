@@ -1,16 +1,17 @@
 //! Readers of blocks that are there and of blocks that come: all of them, in order, and none before it is committed.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use prost::Message as _;
-use raddle::client::{Answer, Client, Config, Deliveries, Place, Verifier, message};
+use raddle::client::{Answer, Client, Config, Deliveries, Place, Verifier, message, range};
 use raddle::network::Role;
+use raddle::node::NodeSettings;
 use raddle_core::ids::BlockNumber;
 use raddle_ledger::Ledger;
 use raddle_proto::common;
-use raddle_proto::hash::Sha256Hash;
 use raddle_serve::client::AtomicBroadcastClient;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -18,7 +19,9 @@ use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic::transport::Endpoint;
 
-use super::{BLOCK_ENVELOPES, Scene, all, envelopes, following, next, number, numbers, read, rest, send};
+use super::{
+    BLOCK_ENVELOPES, Scene, all, envelopes, following, next, number, numbers, read, refused, rest, send,
+};
 use crate::harness::orderer::channel as channel_of;
 use crate::network::channel;
 
@@ -45,6 +48,15 @@ async fn follow(
     }
 }
 
+/// Whether so many envelopes have come with this block.
+fn is_last_of(envelopes: usize) -> impl FnMut(&common::Block) -> bool {
+    let mut left = envelopes;
+    move |block| {
+        left -= data(block).len();
+        left == 0
+    }
+}
+
 fn data(block: &common::Block) -> &[Bytes] {
     &block.data.as_ref().unwrap().data
 }
@@ -57,39 +69,35 @@ async fn send_all(client: Client, sent: Vec<common::Envelope>) -> Vec<Bytes> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn followers_from_the_first_and_from_the_newest_block_get_all_that_several_streams_send() {
-    const STREAMS: usize = 4;
-    const ENVELOPES: usize = 251;
-    let scene = Scene::start().await;
+    const STREAMS: usize = 3;
+    const ENVELOPES: usize = 351;
+    // They fill no whole number of blocks, so the last one is cut by time, and others may be.
+    let scene = Scene::start_with(Duration::from_millis(100), NodeSettings::default()).await;
     let ledger = channel_of(&scene.orderer).ledger().clone();
     let (org1, org2) = (scene.network.org1.signer(Role::Client), scene.network.org2.signer(Role::Peer));
-    scene.grow(&org1, 3).await;
+    let first = scene.send(&org1, 3 * BLOCK_ENVELOPES).await;
     let from_first = scene.read(&org2, &following(Place::Oldest)).await;
+    let mut blocks = Vec::new();
+    let mut until_first = scene.read(&org2, &following(Place::Oldest)).await;
+    while blocks.iter().flat_map(data).count() < 1 + first.len() {
+        blocks.push(next(&mut until_first).await);
+    }
     let mut from_newest = scene.read(&org2, &following(Place::Newest)).await;
     let newest = next(&mut from_newest).await;
-    assert_eq!(number(&newest), 3);
+    assert_eq!(Some(&newest), blocks.last());
 
     let mut senders = JoinSet::new();
     for _ in 0..STREAMS {
         senders.spawn(send_all(scene.client().await, envelopes(&org1, ENVELOPES, 100)));
     }
-    let mut left = 1 + 3 * BLOCK_ENVELOPES + STREAMS * ENVELOPES;
-    let is_last = move |block: &common::Block| {
-        left -= data(block).len();
-        left == 0
-    };
     let verifier = Verifier::from_start(channel());
+    let is_last = is_last_of(1 + first.len() + STREAMS * ENVELOPES);
     let from_first = tokio::spawn(follow(from_first, ledger.clone(), verifier, is_last));
-    let genesis = common::Block::decode(scene.stored(0)).unwrap();
-    let config = Config::read(&channel(), &genesis).unwrap();
+    let config = Config::read(&channel(), &blocks[0]).unwrap();
     let verifier = Verifier::after(channel(), newest.header.as_ref().unwrap(), config);
-    let mut left = STREAMS * ENVELOPES;
-    let is_last = move |block: &common::Block| {
-        left -= data(block).len();
-        left == 0
-    };
-    let from_newest = follow(from_newest, ledger, verifier, is_last).await;
+    let from_newest = follow(from_newest, ledger, verifier, is_last_of(STREAMS * ENVELOPES)).await;
     let from_first = from_first.await.unwrap();
-    assert_eq!((&from_first[3], &from_first[4..]), (&newest, from_newest.as_slice()));
+    assert_eq!(from_first, [blocks, from_newest.clone()].concat());
 
     let sent = senders.join_all().await.concat();
     let got: Vec<_> = from_newest.iter().flat_map(data).collect();
@@ -98,13 +106,17 @@ async fn followers_from_the_first_and_from_the_newest_block_get_all_that_several
     scene.orderer.stop().await.unwrap();
 }
 
-/// The hashes of blocks as they came, up to block `last`.
-async fn digests(mut reader: Deliveries, last: u64) -> Vec<Sha256Hash> {
+fn digest_of(block: &[u8]) -> Vec<u8> {
+    digest(&SHA256, block).as_ref().to_vec()
+}
+
+/// What came, up to block `last`.
+async fn digests(mut reader: Deliveries, last: u64) -> Vec<Vec<u8>> {
     let mut digests = Vec::new();
     loop {
         let block = next(&mut reader).await;
         assert_eq!(number(&block), digests.len() as u64);
-        digests.push(raddle_proto::hash::block_data_hash([block.encode_to_vec()].iter().map(Vec::as_slice)));
+        digests.push(digest_of(&block.encode_to_vec()));
         if number(&block) == last {
             return digests;
         }
@@ -115,10 +127,14 @@ async fn digests(mut reader: Deliveries, last: u64) -> Vec<Sha256Hash> {
 async fn a_hundred_readers_get_the_bytes_that_are_stored_and_wait_for_none_that_does_not_read() {
     const BEFORE: usize = 200;
     const MEANWHILE: usize = 100;
+    /// Each block is of 24 KiB, and all together of more than a client and its connection hold for who does not read.
+    const ENVELOPE_BYTES: usize = 6 << 10;
     let scene = Scene::start().await;
     let org1 = scene.network.org1.signer(Role::Client);
-    scene.grow(&org1, BEFORE).await;
-    let idle = scene.read(&org1, &following(Place::Oldest)).await;
+    scene.grow_by(&org1, BEFORE, ENVELOPE_BYTES).await;
+    // What was there before is read from the file, what is added from memory.
+    let scene = scene.restart(|_| {}).await;
+    let mut idle = scene.read(&org1, &following(Place::Oldest)).await;
     let last = (BEFORE + MEANWHILE) as u64;
     let mut readers = JoinSet::new();
     for _ in 0..10 {
@@ -127,15 +143,12 @@ async fn a_hundred_readers_get_the_bytes_that_are_stored_and_wait_for_none_that_
             readers.spawn(digests(read(&client, &org1, &following(Place::Oldest)), last));
         }
     }
-    scene.grow(&org1, MEANWHILE).await;
-    let all = readers.join_all().await;
-    let stored: Vec<_> = (0..=last)
-        .map(|number| raddle_proto::hash::block_data_hash([scene.stored(number)].iter().map(AsRef::as_ref)))
-        .collect();
-    assert_eq!(all.len(), 100);
-    assert!(all.iter().all(|digests| *digests == stored));
+    scene.grow_by(&org1, MEANWHILE, ENVELOPE_BYTES).await;
+    let read = timeout(LONG, readers.join_all()).await.expect("nobody is held up");
+    let stored: Vec<_> = (0..=last).map(|number| digest_of(&scene.stored(number))).collect();
+    assert_eq!(read.len(), 100);
+    assert!(read.iter().all(|digests| *digests == stored));
     // Whenever it begins to read, all is there.
-    let mut idle = idle;
     assert_eq!(numbers(&mut idle, BEFORE + MEANWHILE + 1).await, (0..=last).collect::<Vec<_>>());
     scene.orderer.stop().await.unwrap();
 }
@@ -175,7 +188,7 @@ async fn a_stop_ends_all_who_follow_and_does_not_wait_for_them() {
     let endpoint = Endpoint::from_shared(format!("http://{}", scene.orderer.address())).unwrap();
     let mut streams = Vec::new();
     for _ in 0..20 {
-        let seek = org1.seek(&channel(), &following(Place::Oldest), std::time::SystemTime::now()).unwrap();
+        let seek = org1.seek(&channel(), &following(Place::Oldest), SystemTime::now()).unwrap();
         let requests = tokio_stream::once(message(&seek)).chain(tokio_stream::pending());
         let mut client = AtomicBroadcastClient::new(endpoint.connect().await.unwrap());
         let mut stream = client.deliver(requests).await.unwrap().into_inner();
@@ -189,4 +202,31 @@ async fn a_stop_ends_all_who_follow_and_does_not_wait_for_them() {
         assert_eq!((ended.code(), ended.message()), (Code::Unavailable, "the orderer is stopping"));
     }
     assert!(Client::connect(&address, Default::default()).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_yet_is_waited_for_or_not_found() {
+    let scene = Scene::start().await;
+    let org1 = scene.network.org1.signer(Role::Client);
+    scene.grow(&org1, 2).await;
+    let (newest, next_one, beyond) = (Place::Number(2), Place::Number(3), Place::Number(4));
+    for (seek, status, code) in [
+        (range(next_one, next_one, false), 404, "RDL-1209"),
+        (range(beyond, beyond, false), 404, "RDL-1207"),
+        (range(beyond, Place::Number(u64::MAX), true), 404, "RDL-1207"),
+        (range(newest, Place::Number(1), true), 400, "RDL-1206"),
+    ] {
+        let refusal = refused(scene.read(&org1, &seek).await).await;
+        assert_eq!((refusal.status, refusal.detail.code.as_deref()), (status, Some(code)), "{seek:?}");
+    }
+    // What is there comes, and the end only then.
+    let mut reader = scene.read(&org1, &range(newest, next_one, false)).await;
+    assert_eq!(numbers(&mut reader, 1).await, [2]);
+    assert_eq!(refused(reader).await.status, 404);
+    let waiting = scene.read(&org1, &range(next_one, next_one, true)).await;
+    let waiting = tokio::spawn(rest(waiting));
+    scene.grow(&org1, 2).await;
+    let came = waiting.await.unwrap();
+    assert_eq!(came.iter().map(number).collect::<Vec<_>>(), [3]);
+    scene.orderer.stop().await.unwrap();
 }

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::{
-    Network, Scene, all, best_effort, connect, denied, envelopes, following, number, numbers, read, refused,
-    rest, send, told,
+    BATCH_TIMEOUT, Network, Scene, all, best_effort, connect, denied, envelopes, following, number, numbers,
+    read, refused, rest, send, told,
 };
 use crate::harness::node::{self, Moody, Served};
 use crate::harness::orderer::wait_for_halt;
@@ -63,7 +63,7 @@ struct Breakable {
 
 impl Breakable {
     async fn start() -> Self {
-        let (network, folder) = (Network::new(), TempDir::new().unwrap());
+        let (network, folder) = (Network::new(BATCH_TIMEOUT), TempDir::new().unwrap());
         let log = Moody::create(folder.path());
         let node = node::start(folder.path(), network.genesis.clone(), &log, Arc::new(NoObserver));
         let node = Arc::new(node);

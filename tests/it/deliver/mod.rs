@@ -4,6 +4,7 @@ mod access;
 mod config;
 mod follow;
 mod halt;
+mod load;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -28,6 +29,12 @@ use crate::network::{Team, channel, draft};
 /// Envelopes in a block that is full.
 const BLOCK_ENVELOPES: usize = 4;
 
+/// Bytes of an envelope's data, where they do not matter.
+const ENVELOPE_BYTES: usize = 10;
+
+/// How long an envelope waits for company: so long that tests which count blocks get full ones.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// A channel of two members: block 0, and everybody who has to do with it.
 struct Network {
     orderers: Team,
@@ -46,12 +53,12 @@ struct Scene {
 // === impl Network ===
 
 impl Network {
-    fn new() -> Self {
+    fn new(batch_timeout: Duration) -> Self {
         let (orderers, members) = (Team::new("Orderer"), [Team::new("Org1"), Team::new("Org2")]);
         let mut draft = draft(&orderers, &members);
         let max_message_count = BLOCK_ENVELOPES as u32;
         draft.batch_size = BatchSize { max_message_count, ..draft.batch_size };
-        draft.batch_timeout = Duration::from_millis(100);
+        draft.batch_timeout = batch_timeout;
         let genesis = draft.genesis(SystemTime::now()).unwrap().encode_to_vec().into();
         let [org1, org2] = members;
         Self { orderers, org1, org2, genesis }
@@ -67,11 +74,11 @@ impl Network {
 
 impl Scene {
     async fn start() -> Self {
-        Self::start_with(NodeSettings::default()).await
+        Self::start_with(BATCH_TIMEOUT, NodeSettings::default()).await
     }
 
-    async fn start_with(node: NodeSettings) -> Self {
-        let (network, folder) = (Network::new(), TempDir::new().unwrap());
+    async fn start_with(batch_timeout: Duration, node: NodeSettings) -> Self {
+        let (network, folder) = (Network::new(batch_timeout), TempDir::new().unwrap());
         let settings = OrdererSettings { node, ..network.settings(&folder) };
         let orderer = Orderer::start(settings).await.unwrap();
         Self { network, orderer, folder }
@@ -93,14 +100,14 @@ impl Scene {
 
     /// Sends so many envelopes, which must all be taken; answers them as blocks hold them.
     async fn send(&self, signer: &Signer, count: usize) -> Vec<Bytes> {
-        let envelopes = envelopes(signer, count, 10);
+        let envelopes = envelopes(signer, count, ENVELOPE_BYTES);
         assert_eq!(send(&self.client().await, &envelopes).await, vec![Answer::Taken; count]);
         envelopes.iter().map(|envelope| envelope.encode_to_vec().into()).collect()
     }
 
     /// Sends an envelope that must not be taken.
     async fn send_refused(&self, signer: &Signer) -> Refusal {
-        match send(&self.client().await, &envelopes(signer, 1, 10)).await.as_slice() {
+        match send(&self.client().await, &envelopes(signer, 1, ENVELOPE_BYTES)).await.as_slice() {
             [Answer::Refused(refusal)] => refusal.clone(),
             other => panic!("{other:?}"),
         }
@@ -108,14 +115,15 @@ impl Scene {
 
     /// So many full blocks beyond those that there are.
     async fn grow(&self, signer: &Signer, blocks: usize) {
-        let height = self.height() + blocks as u64;
-        self.send(signer, blocks * BLOCK_ENVELOPES).await;
-        orderer::wait_for_height(&self.orderer, height).await;
+        self.grow_by(signer, blocks, ENVELOPE_BYTES).await;
     }
 
-    /// Committed blocks.
-    fn height(&self) -> u64 {
-        channel_of(&self.orderer).ledger().height()
+    /// So many full blocks of envelopes with so many bytes each.
+    async fn grow_by(&self, signer: &Signer, blocks: usize, bytes: usize) {
+        let height = channel_of(&self.orderer).ledger().height() + blocks as u64;
+        let envelopes = envelopes(signer, blocks * BLOCK_ENVELOPES, bytes);
+        assert_eq!(send(&self.client().await, &envelopes).await, vec![Answer::Taken; envelopes.len()]);
+        orderer::wait_for_height(&self.orderer, height).await;
     }
 
     /// A block as it is stored.
