@@ -34,13 +34,16 @@ pub struct Moody {
     is_open: watch::Sender<bool>,
     /// Once true, readers get an error behind what they have.
     is_broken: watch::Sender<bool>,
+    /// While false, the log says that it has not worked yet.
+    is_ready: watch::Sender<bool>,
 }
 
 impl Moody {
     pub fn create(folder: &Path) -> Arc<Self> {
         let log = LocalLog::create(&folder.join("log.redb"), &Settings::default(), system_clock()).unwrap();
         let (is_open, is_broken) = (watch::Sender::new(true), watch::Sender::new(false));
-        Arc::new(Self { log, failures: AtomicUsize::new(0), is_open, is_broken })
+        let is_ready = watch::Sender::new(true);
+        Arc::new(Self { log, failures: AtomicUsize::new(0), is_open, is_broken, is_ready })
     }
 
     pub fn fail(&self, appends: usize) {
@@ -58,6 +61,10 @@ impl Moody {
     /// Ends all that is read of it.
     pub fn break_off(&self) {
         self.is_broken.send_replace(true);
+    }
+
+    pub fn set_ready(&self, is_ready: bool) {
+        self.is_ready.send_replace(is_ready);
     }
 
     /// Appends whatever the mood.
@@ -98,7 +105,19 @@ impl OrderedLog for Handle {
     }
 
     fn state(&self, channel: &ChannelId) -> watch::Receiver<Readiness> {
-        self.0.log.state(channel)
+        let mut ready = self.0.is_ready.subscribe();
+        let mut state = self.0.log.state(channel);
+        let (told, telling) = watch::channel(Readiness::Starting);
+        tokio::spawn(async move {
+            ready.wait_for(|is_ready| *is_ready).await.unwrap();
+            loop {
+                let now = state.borrow_and_update().clone();
+                if told.send(now).is_err() || state.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        telling
     }
 
     fn record_hash(&self, channel: &ChannelId, offset: Offset) -> RecordHashFuture {

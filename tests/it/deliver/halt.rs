@@ -1,16 +1,17 @@
-//! Channels that have halted, before their readers came and while they waited.
+//! Channels that do not order: they wait for their log, have halted or were stopped, before their readers came or while
+//! they read.
 
 use std::sync::Arc;
 
-use raddle::client::{ClientError, Place};
+use raddle::client::{Answer, ClientError, Place};
 use raddle::network::Role;
 use raddle::node::{Doing, NoObserver, Node};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::{
-    BATCH_TIMEOUT, Network, Scene, all, best_effort, connect, denied, envelopes, following, number, numbers,
-    read, refused, rest, send, told,
+    BATCH_TIMEOUT, BLOCK_ENVELOPES, ENVELOPE_BYTES, Network, Scene, all, best_effort, connect, denied,
+    envelopes, following, number, numbers, read, refused, rest, send, told,
 };
 use crate::harness::node::{self, Moody, Served};
 use crate::harness::orderer::wait_for_halt;
@@ -63,12 +64,18 @@ struct Breakable {
 
 impl Breakable {
     async fn start() -> Self {
+        let scene = Self::start_when_ready(true).await;
+        let mut doing = scene.node.channel(&channel().0).unwrap().board().doing();
+        doing.wait_for(|doing| matches!(doing, Doing::Ordering)).await.unwrap();
+        scene
+    }
+
+    async fn start_when_ready(is_ready: bool) -> Self {
         let (network, folder) = (Network::new(BATCH_TIMEOUT), TempDir::new().unwrap());
         let log = Moody::create(folder.path());
+        log.set_ready(is_ready);
         let node = node::start(folder.path(), network.genesis.clone(), &log, Arc::new(NoObserver));
         let node = Arc::new(node);
-        let mut doing = node.channel(&channel().0).unwrap().board().doing();
-        doing.wait_for(|doing| matches!(doing, Doing::Ordering)).await.unwrap();
         let served = Served::start(&node).await;
         Self { network, log, node, served, _folder: folder }
     }
@@ -86,7 +93,7 @@ async fn a_channel_that_halts_ends_those_who_wait_behind_what_was_committed() {
     let client = connect(&scene.served.address.to_string()).await;
     let mut strict = read(&client, &org1, &following(Place::Oldest));
     let mut best = read(&client, &org1, &best_effort(following(Place::Oldest)));
-    send(&client, &envelopes(&org1, 8, 10)).await;
+    send(&client, &envelopes(&org1, 2 * BLOCK_ENVELOPES, ENVELOPE_BYTES)).await;
     assert_eq!(numbers(&mut strict, 3).await, [0, 1, 2]);
     assert_eq!(numbers(&mut best, 3).await, [0, 1, 2]);
     scene.log.break_off();
@@ -123,5 +130,25 @@ async fn a_channel_that_is_stopped_under_its_readers_is_closed_to_them() {
     }
     // The node has the channel no more.
     assert_eq!(refused(read(&client, &org1, &all())).await.status, 404);
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_waits_for_its_log_sends_readers_elsewhere_and_begins_once_it_has_it() {
+    let scene = Breakable::start_when_ready(false).await;
+    let org1 = scene.network.org1.signer(Role::Client);
+    let client = connect(&scene.served.address.to_string()).await;
+    let refusal = refused(read(&client, &org1, &all())).await;
+    let text = "backing Kafka cluster has not completed booting; try again later";
+    assert_eq!(told(&refusal), (503, Some("RDL-4104"), text.to_owned()));
+    let mut best = read(&client, &org1, &best_effort(following(Place::Oldest)));
+    assert_eq!(numbers(&mut best, 1).await, [0]);
+    let sender = client.clone();
+    let sent = envelopes(&org1, BLOCK_ENVELOPES, ENVELOPE_BYTES);
+    let sending = tokio::spawn(async move { send(&sender, &sent).await });
+    scene.log.set_ready(true);
+    assert_eq!(sending.await.unwrap(), vec![Answer::Taken; BLOCK_ENVELOPES]);
+    assert_eq!(numbers(&mut best, 1).await, [1]);
+    assert_eq!(rest(read(&client, &org1, &all())).await.len(), 2);
     scene.stop().await;
 }
