@@ -15,6 +15,7 @@ use raddle_proto::wire::{self, Envelope};
 use raddle_serve::channels::DeliverChannel as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::config::remove_org2;
@@ -116,7 +117,7 @@ async fn configs_under_load_lose_nothing_of_who_stays_and_take_nothing_of_who_go
     for _ in 0..STREAMS {
         senders.spawn(send_until_refused(scene.client().await, Arc::clone(&org1), ENVELOPES));
     }
-    configure(&scene).await;
+    timeout(Duration::from_secs(60), configure(&scene)).await.expect("the configs come into force");
     let mut taken = Vec::new();
     for (of_stream, refusal) in senders.join_all().await {
         assert_eq!(refusal, None);
