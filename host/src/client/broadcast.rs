@@ -18,7 +18,10 @@ pub enum Answer {
 }
 
 /// The answers to the envelopes of a stream, in their order.
-pub struct Answers(Incoming<BroadcastResponse>);
+pub struct Answers {
+    incoming: Incoming<BroadcastResponse>,
+    is_over: bool,
+}
 
 // === impl Client ===
 
@@ -29,24 +32,33 @@ impl Client {
     pub fn broadcast(&self, envelopes: impl Stream<Item = common::Envelope> + Send + 'static) -> Answers {
         let mut stub = self.stub.clone();
         let opening = async move { stub.broadcast(envelopes).await };
-        Answers(Incoming::new(self.address.clone(), self.patience.answer, opening))
+        let incoming = Incoming::new(self.address.clone(), self.patience.answer, opening);
+        Answers { incoming, is_over: false }
     }
 }
 
 // === impl Answers ===
 
 impl Answers {
-    /// The answer to the next envelope; none when the orderer has ended the stream, as it does when all are answered.
+    /// The answer to the next envelope; none when the orderer has ended the stream, as it does when all are answered and
+    /// after a refusal.
     ///
     /// # Errors
     ///
     /// The stream broke, or no answer came in time: what was sent and not answered may be ordered, or not.
     pub async fn next(&mut self) -> Result<Option<Answer>, ClientError> {
-        let Some(BroadcastResponse { status, info }) = self.0.next().await? else { return Ok(None) };
+        if self.is_over {
+            return Ok(None);
+        }
+        let Some(BroadcastResponse { status, info }) = self.incoming.next().await? else {
+            self.is_over = true;
+            return Ok(None);
+        };
         if status == i32::from(Status::Success) {
             return Ok(Some(Answer::Taken));
         }
-        Ok(Some(Answer::Refused(Refusal { status, info, detail: self.0.detail().await })))
+        self.is_over = true;
+        Ok(Some(Answer::Refused(Refusal { status, info, detail: self.incoming.detail().await })))
     }
 }
 
