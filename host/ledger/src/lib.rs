@@ -28,6 +28,9 @@
 //! (Rows cut so that they fill redb's pages: without that, 1 MiB takes 2 MiB.) The index of 20 GB in blocks of
 //! 20 KB has 36 MB.
 //!
+//! (These are figures of both layouts alone; those of the ledger, which also hashes what it is given, stand in
+//! `tests/bench/RESULTS.md`.)
+//!
 //! It also means that bytes which clients choose never pass through redb, whose checksum of the last commit, the only
 //! thing between a crash and half a transaction, is not a cryptographic one.
 //!
