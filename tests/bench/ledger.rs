@@ -82,8 +82,10 @@ pub fn writes(measure: &mut dyn FnMut(Line<'_>)) {
         // Made beforehand: a node's blocks are made elsewhere. Checking them is part of a commit.
         let ours: Vec<_> = blocks.by_ref().take((1 + ROUNDS) * commits * together).collect();
         // As many that no processor has in its cache.
-        let theirs: Vec<_> =
-            ours.chunks(together).map(|some| some.iter().flat_map(|new| new.block.clone()).collect()).collect();
+        let theirs: Vec<_> = ours
+            .chunks(together)
+            .map(|some| some.iter().flat_map(|new| new.block.clone()).collect())
+            .collect();
         let (mut ours, mut theirs) = (ours.into_iter(), theirs.into_iter());
         let file = File::create(folder.path().join(format!("file-{index}"))).unwrap();
         let mut end = 0;
