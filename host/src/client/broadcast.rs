@@ -40,8 +40,8 @@ impl Client {
 // === impl Answers ===
 
 impl Answers {
-    /// The answer to the next envelope; none when the orderer has ended the stream, as it does when all are answered and
-    /// after a refusal.
+    /// The answer to the next envelope; none when the orderer has ended the stream, as it does when all are answered
+    /// and after a refusal.
     ///
     /// # Errors
     ///
