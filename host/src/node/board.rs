@@ -188,7 +188,8 @@ mod tests {
     #[test]
     fn who_is_told_what_the_channel_does_finds_that_it_stands_so() {
         let halt = Halt::Panicked { thread: "driver" };
-        let tellings: [(&dyn Fn(&Board), Condition); 3] = [
+        type Tell<'a> = &'a dyn Fn(&Board);
+        let tellings: [(Tell<'_>, Condition); 3] = [
             (&Board::ordering, Condition::Serving),
             (&|board| board.halted(&halt), Condition::Failed(answers::halted(&halt))),
             (&Board::stopped, Condition::Closed),
