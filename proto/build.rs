@@ -10,7 +10,7 @@ use prost_types::{
 };
 
 /// Relative to the include folders; what they import is compiled too.
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "common/common.proto",
     "common/configtx.proto",
     "common/configuration.proto",
@@ -18,9 +18,11 @@ const FILES: [&str; 11] = [
     "orderer/ab.proto",
     "orderer/kafka.proto",
     "orderer/configuration.proto",
+    "orderer/etcdraft/configuration.proto",
     "msp/identities.proto",
     "msp/msp_config.proto",
     "msp/msp_principal.proto",
+    "peer/configuration.proto",
     "module.proto",
 ];
 

@@ -8,14 +8,16 @@
 //!
 //! The manual for those who run it is [`manual`].
 
+pub mod admin;
+mod batch_policies;
 pub mod cli;
 pub mod client;
+pub mod config;
 pub mod identity;
 pub mod manual;
 pub mod network;
 pub mod node;
 pub mod orderer;
 pub mod replay;
-mod shipped_policy;
 
-pub use shipped_policy::ShippedPolicy;
+pub use batch_policies::ConfigBatchPolicies;

@@ -11,6 +11,7 @@ use raddle_core::ids::ChannelId;
 use raddle_ledger::Ledger;
 use raddle_ordering::OrderedLog;
 use raddle_ordering::local::{self, LocalLog, system_clock};
+use raddle_rules::artifact::CompileWorker;
 use raddle_serve::channels::Channels;
 use raddle_serve::server::{Server, ServerError, ServerSettings};
 use tokio::runtime::Handle;
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::identity::Signer;
-use crate::node::{Channel, Doing, Node, NodeError, NodeParts, NodeSettings, Observer};
+use crate::node::{Channel, Doing, Modules, Node, NodeError, NodeParts, NodeSettings, Observer};
 
 /// What an orderer is started with.
 pub struct OrdererSettings {
@@ -33,6 +34,8 @@ pub struct OrdererSettings {
     pub signer: Arc<Signer>,
     /// Who is told of blocks.
     pub observer: Arc<dyn Observer>,
+    /// The process that compiles modules.
+    pub worker: CompileWorker,
     /// How it judges.
     pub node: NodeSettings,
     /// What it allows its clients.
@@ -88,7 +91,7 @@ impl Orderer {
     /// See [`OrdererError`]. What was there is as it was. A ledger that was not asked for and does not start is no
     /// error: [`Orderer::failed`] names it.
     pub async fn start(settings: OrdererSettings) -> Result<Self, OrdererError> {
-        let OrdererSettings { folder, listen, genesis, signer, observer, node, server } = settings;
+        let OrdererSettings { folder, listen, genesis, signer, observer, worker, node, server } = settings;
         let runtime = Handle::current();
         // The socket first: an address that is taken is the likeliest fault, and nothing has been done by then.
         let listener = Server::listen(listen).await?;
@@ -96,8 +99,9 @@ impl Orderer {
             let ledgers = folder.join("ledgers");
             std::fs::create_dir_all(&ledgers)
                 .map_err(|cause| OrdererError::Folder { path: ledgers.clone(), cause })?;
+            let modules = Modules { worker, cache: Some(folder.join("modules")) };
             let log = open_log(&folder.join("log.redb"))?;
-            let node = Node::new(NodeParts { log, signer, observer, runtime }, node)?;
+            let node = Node::new(NodeParts { log, signer, observer, runtime, modules }, node)?;
             let mut started = Vec::new();
             for genesis in genesis {
                 started.push(node.start_channel(open_or_make(&ledgers, &genesis)?)?);
@@ -170,7 +174,7 @@ fn open_log(path: &Path) -> Result<Arc<dyn OrderedLog>, OrdererError> {
 
 /// The ledger of a channel, by its genesis block.
 fn open_or_make(ledgers: &Path, genesis: &Bytes) -> Result<Ledger, OrdererError> {
-    let channel = read_genesis(genesis.clone())?.bundle.channel;
+    let channel = read_genesis(genesis.clone())?.config.channel().clone();
     let (path, settings) = (ledgers.join(&channel.0), raddle_ledger::Settings::default());
     let ledger = if path.exists() {
         Ledger::open(&path, &channel, &settings)?

@@ -1,6 +1,7 @@
 //! Fabric's wire: its messages, its hashes, and the reading of bytes exactly as Go's protobuf library reads them.
 //!
-//! - [`common`], [`orderer`], [`msp`]: Fabric's messages, from our own `.proto` files under `fabric/`
+//! - [`common`], [`orderer`], [`etcdraft`], [`msp`], [`peer`]: Fabric's messages, from our own `.proto` files under
+//!   `fabric/`
 //! - [`module`]: a Raddle module as a channel's config carries it
 //! - [`wire`]: envelopes, log records and messages read with Go's rules; whatever comes from outside goes this way
 //! - [`hash`]: hashes of block headers and block data
@@ -27,10 +28,22 @@ pub mod orderer {
     include!(concat!(env!("OUT_DIR"), "/orderer.rs"));
 }
 
+/// The consensus metadata of a channel of type `etcdraft`: proto package `etcdraft`.
+#[allow(missing_docs, clippy::all, rustdoc::all)]
+pub mod etcdraft {
+    include!(concat!(env!("OUT_DIR"), "/etcdraft.rs"));
+}
+
 /// Identities and the config of MSPs: proto package `msp`. Principals belong to [`common`].
 #[allow(missing_docs, clippy::all, rustdoc::all)]
 pub mod msp {
     include!(concat!(env!("OUT_DIR"), "/msp.rs"));
+}
+
+/// What the config's group `Application` says to peers: proto package `protos`.
+#[allow(missing_docs, clippy::all, rustdoc::all)]
+pub mod peer {
+    include!(concat!(env!("OUT_DIR"), "/protos.rs"));
 }
 
 /// A Raddle module as a channel's config carries it: proto package `raddle.module.v1`.

@@ -15,6 +15,7 @@ use raddle::identity::Signer;
 use raddle::node::{NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_proto::common;
+use raddle_rules::artifact::CompileWorker;
 use raddle_serve::client::AtomicBroadcastClient;
 use raddle_serve::server::ServerSettings;
 use tokio::sync::mpsc;
@@ -48,6 +49,7 @@ async fn measure(streams: usize, in_flight: usize) {
         genesis: vec![Bytes::from_static(GENESIS)],
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", Path::new(IDENTITY)).unwrap()),
         observer: Arc::new(NoObserver),
+        worker: CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"]),
         node: NodeSettings::default(),
         server: ServerSettings::default(),
     });

@@ -33,7 +33,7 @@ const ENVELOPES: usize = 2_000;
 pub fn all(measure: &mut (dyn FnMut(Line<'_>) + Send)) {
     on_guest_stack("bench", |stack| {
         let engine = FilterEngine::new(NonZeroU16::new(4).unwrap()).unwrap();
-        let bundle = Arc::new(read_genesis(Bytes::from_static(GENESIS)).unwrap().bundle);
+        let bundle = Arc::clone(&read_genesis(Bytes::from_static(GENESIS)).unwrap().config.bundle);
         let standard = StandardFilters::load(&engine).unwrap();
         let set = RuleSet::new(&bundle, &standard, ExpirationChecks::On, Vec::new(), |_| Arc::new(NoLog));
         let set = set.unwrap();

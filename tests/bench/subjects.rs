@@ -2,24 +2,28 @@
 
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader};
+use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use prost::Message as _;
-use raddle::ShippedPolicy;
+use raddle::ConfigBatchPolicies;
+use raddle::node::Modules;
 use raddle::replay::{NoBlocks, Replay, Topic};
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, EnvelopeInfo, GuestFault, LocalFault, Pending};
 use raddle_core::block::BlockHash;
-use raddle_core::bundle::{BatchSize, Bundle, read_genesis};
+use raddle_core::bundle::{Bundle, CurrentConfig, read_genesis};
 use raddle_core::chain::{Chain, ChainState, Event};
 use raddle_core::ids::{CreatorNumber, Offset};
 use raddle_core::standard::Standard;
 use raddle_proto::wire::{Class, Envelope, KafkaMessage, Regular};
-use raddle_proto::{common, hash};
+use raddle_proto::{common, hash, orderer};
+use raddle_rules::artifact::CompileWorker;
 use raddle_rules::profile::{FUEL_PER_CALL_MAX, ModuleLimits};
-use raddle_rules::{BatchEngine, GuestStack, NoLog, Settings, on_guest_stack};
+use raddle_rules::store::ModuleStore;
+use raddle_rules::{BatchEngine, FilterEngine, GuestStack, NoLog, Settings, on_guest_stack};
 
 use super::{Line, Subject};
 
@@ -35,16 +39,17 @@ const ENVELOPES: usize = 20_000;
 /// Gives each line to `measure`.
 pub fn all(measure: &mut (dyn FnMut(Line<'_>) + Send)) {
     on_guest_stack("bench", |stack| {
-        let engine = BatchEngine::new().unwrap();
-        let shipped: Rc<dyn BatchPolicies> = Rc::new(ShippedPolicy::load(&engine, stack).unwrap());
+        let engine = Arc::new(BatchEngine::new().unwrap());
+        let shipped: Rc<dyn BatchPolicies> =
+            Rc::new(ConfigBatchPolicies::load(&engine, store(&engine), stack).unwrap());
         let native: Rc<dyn BatchPolicies> = Rc::new(Native);
         for (count, name, native_name) in [
             (10, "shipped module: fits + add, batches of 10", "native rule, batches of 10"),
             (500, "shipped module: fits + add, batches of 500", "native rule, batches of 500"),
         ] {
-            let bundle = bundle(count);
-            let subject = policy_subject(name, shipped.batch_policy(&bundle).unwrap(), count);
-            let beside = policy_subject(native_name, native.batch_policy(&bundle).unwrap(), count);
+            let config = config(count);
+            let subject = policy_subject(name, shipped.batch_policy(&config).unwrap(), count);
+            let beside = policy_subject(native_name, native.batch_policy(&config).unwrap(), count);
             measure(Line { subject, beside });
         }
         for import in ["batch-size", "settings-keys", "log", "creator-identity"] {
@@ -64,19 +69,33 @@ pub fn all(measure: &mut (dyn FnMut(Line<'_>) + Send)) {
     .unwrap();
 }
 
+/// No config here carries a module, so nothing is compiled.
+fn store(engine: &Arc<BatchEngine>) -> Arc<ModuleStore> {
+    let worker = CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"]);
+    let filters = Arc::new(FilterEngine::new(NonZeroU16::MIN).unwrap());
+    Arc::new(ModuleStore::new(filters, Arc::clone(engine), Modules { worker, cache: None }.settings()))
+}
+
 struct Native;
 
 impl BatchPolicies for Native {
-    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
-        Ok(Rc::new(Standard::new(bundle.batch_size)))
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+        Ok(Rc::new(Standard::new(config.bundle.batch_size)))
     }
 }
 
+fn config(max_message_count: u32) -> Arc<CurrentConfig> {
+    let genesis = read_genesis(Bytes::from_static(GENESIS)).unwrap();
+    let mut config = genesis.config.config.clone();
+    let ordering = config.channel_group.as_mut().unwrap().groups.get_mut("Orderer").unwrap();
+    let size =
+        orderer::BatchSize { max_message_count, preferred_max_bytes: 2 << 20, absolute_max_bytes: 10 << 20 };
+    ordering.values.get_mut("BatchSize").unwrap().value = size.encode_to_vec().into();
+    Arc::new(CurrentConfig::read(genesis.config.channel().clone(), config).unwrap())
+}
+
 fn bundle(max_message_count: u32) -> Arc<Bundle> {
-    let bundle = read_genesis(Bytes::from_static(GENESIS)).unwrap().bundle;
-    let batch_size =
-        BatchSize { max_message_count, preferred_max_bytes: 2 << 20, absolute_max_bytes: 10 << 20 };
-    Arc::new(Bundle { batch_size, ..bundle })
+    Arc::clone(&config(max_message_count).bundle)
 }
 
 /// A module that spends all the fuel of its first call.
@@ -138,7 +157,7 @@ fn policy_subject(name: &str, policy: Rc<dyn BatchPolicy>, count: u32) -> Subjec
 fn chain_subject<'a>(name: &str, policies: &'a Rc<dyn BatchPolicies>, log: &'a [Bytes]) -> Subject<'a> {
     let work = move || {
         let state = ChainState::genesis(BlockHash([0; 32]));
-        let mut chain = Chain::new(state, bundle(500), Rc::clone(policies)).unwrap();
+        let mut chain = Chain::new(state, config(500), Rc::clone(policies)).unwrap();
         for (offset, value) in log.iter().enumerate() {
             let event = Event::Record { offset: Offset(offset as i64), value: value.clone() };
             black_box(chain.step(event).unwrap());

@@ -8,6 +8,7 @@ pub mod orderer;
 pub mod process;
 
 use std::io::Read as _;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,15 +16,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use prost::Message as _;
+use raddle::ConfigBatchPolicies;
+use raddle::node::Modules;
 use raddle::replay::{Records, Topic};
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, LocalFault};
 use raddle_core::block::BlockHash;
-use raddle_core::bundle::{Bundle, Genesis, read_genesis};
+use raddle_core::bundle::{Bundle, CurrentConfig, Genesis, read_genesis};
 use raddle_core::chain::{Action, Chain, ChainState, CutBlock, Event, Note, Verdict};
 use raddle_core::ids::Offset;
 use raddle_proto::{common, hash};
 use raddle_rules::profile::ModuleLimits;
-use raddle_rules::{BatchEngine, BatchModule, GuestStack, NoLog, Settings, on_guest_stack};
+use raddle_rules::store::ModuleStore;
+use raddle_rules::{BatchEngine, BatchModule, FilterEngine, GuestStack, NoLog, Settings, on_guest_stack};
 
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -63,11 +67,11 @@ impl Recorded {
         std::iter::from_fn(|| records.next_record().unwrap()).map(|record| record.value).collect()
     }
 
-    pub fn start(&self) -> (ChainState, Arc<Bundle>) {
-        let Genesis { block, bundle, .. } = read_genesis(self.genesis.clone()).unwrap();
+    pub fn start(&self) -> (ChainState, Arc<CurrentConfig>) {
+        let Genesis { block, config } = read_genesis(self.genesis.clone()).unwrap();
         let header = block.header.unwrap();
         let genesis_hash = hash::block_header_hash(header.number, &header.previous_hash, &header.data_hash);
-        (ChainState::genesis(BlockHash(genesis_hash)), Arc::new(bundle))
+        (ChainState::genesis(BlockHash(genesis_hash)), config)
     }
 }
 
@@ -115,13 +119,26 @@ impl ModulePolicies {
     }
 }
 
-impl BatchPolicies for ModulePolicies {
-    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+impl ModulePolicies {
+    pub fn bind(&self, bundle: Arc<Bundle>) -> Rc<dyn BatchPolicy> {
         let (settings, limits) = (self.settings.clone(), self.limits);
-        let policy =
-            self.module.bind(self.stack, Arc::clone(bundle), settings, limits, Arc::new(NoLog)).unwrap();
-        Ok(Rc::new(policy))
+        Rc::new(self.module.bind(self.stack, bundle, settings, limits, Arc::new(NoLog)).unwrap())
     }
+}
+
+impl BatchPolicies for ModulePolicies {
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+        Ok(self.bind(Arc::clone(&config.bundle)))
+    }
+}
+
+/// What a node cuts by: the module of the config, or the shipped one.
+pub fn shipped(stack: GuestStack) -> Rc<ConfigBatchPolicies> {
+    let engine = Arc::new(BatchEngine::new().unwrap());
+    let filters = Arc::new(FilterEngine::new(NonZeroU16::MIN).unwrap());
+    let modules = Modules { worker: orderer::worker(), cache: None };
+    let store = Arc::new(ModuleStore::new(filters, Arc::clone(&engine), modules.settings()));
+    Rc::new(ConfigBatchPolicies::load(&engine, store, stack).unwrap())
 }
 
 /// A component of `guest-filters/dist`.
@@ -156,8 +173,8 @@ impl Ran {
 
 /// Gives all records to one chain.
 pub fn run(recorded: &Recorded, records: &[Bytes], policies: &Rc<dyn BatchPolicies>) -> Ran {
-    let (state, bundle) = recorded.start();
-    let mut chain = Chain::new(state, bundle, Rc::clone(policies)).unwrap();
+    let (state, config) = recorded.start();
+    let mut chain = Chain::new(state, config, Rc::clone(policies)).unwrap();
     let mut ran = Ran::default();
     for (offset, value) in records.iter().enumerate() {
         step(&mut chain, record(offset, value), &mut |action| match action {
@@ -172,11 +189,11 @@ pub fn run(recorded: &Recorded, records: &[Bytes], policies: &Rc<dyn BatchPolici
 /// Stops after every record, and after every block even where its record makes another; starts again each time from
 /// what was stored with the last block.
 pub fn run_with_stops(recorded: &Recorded, records: &[Bytes], policies: &Rc<dyn BatchPolicies>) -> Ran {
-    let (mut state, mut bundle) = recorded.start();
+    let (mut state, mut config) = recorded.start();
     let mut ran = Ran::default();
     for last in 0..records.len() {
         'restart: loop {
-            let mut chain = Chain::new(state, Arc::clone(&bundle), Rc::clone(policies)).unwrap();
+            let mut chain = Chain::new(state, Arc::clone(&config), Rc::clone(policies)).unwrap();
             let from = usize::try_from(state.offsets.last_persisted.0 + 1).unwrap_or(0);
             for (offset, value) in records.iter().enumerate().take(last + 1).skip(from) {
                 let mut first: Option<Box<CutBlock>> = None;
@@ -192,7 +209,7 @@ pub fn run_with_stops(recorded: &Recorded, records: &[Bytes], policies: &Rc<dyn 
                 });
                 if let Some(cut) = first {
                     state = cut.state;
-                    bundle = cut.bundle.clone().unwrap_or(bundle);
+                    config = cut.config.clone().unwrap_or(config);
                     ran.block(&cut);
                     continue 'restart;
                 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use raddle::identity::Signer;
-use raddle::node::{Committed, Node, NodeParts, NodeSettings, Observer};
+use raddle::node::{Committed, Modules, Node, NodeParts, NodeSettings, Observer};
 use raddle_core::bundle::read_genesis;
 use raddle_core::chain::Note;
 use raddle_core::ids::{ChannelId, Offset};
@@ -97,6 +97,11 @@ impl OrderedLog for Handle {
         Append::waiting(answered)
     }
 
+    /// Its failures come one by one.
+    fn fails_in_order(&self) -> bool {
+        false
+    }
+
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
         let mut broken = self.0.is_broken.subscribe();
         let breaking = Box::pin(async move { broken.wait_for(|is_broken| *is_broken).await.map(|_| ()) });
@@ -149,10 +154,11 @@ pub fn start(folder: &Path, genesis: Bytes, log: &Arc<Moody>, observer: Arc<dyn 
         log: Arc::new(Handle(Arc::clone(log))),
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
         observer,
+        modules: Modules { worker: super::orderer::worker(), cache: None },
         runtime: tokio::runtime::Handle::current(),
     };
     let node = Node::new(parts, NodeSettings::default()).unwrap();
-    let channel = read_genesis(genesis.clone()).unwrap().bundle.channel;
+    let channel = read_genesis(genesis.clone()).unwrap().config.channel().clone();
     let settings = raddle_ledger::Settings::default();
     let ledger = Ledger::create(&folder.join(&channel.0), &channel, &genesis, &settings).unwrap();
     node.start_channel(ledger).unwrap();

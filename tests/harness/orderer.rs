@@ -7,6 +7,7 @@ use bytes::Bytes;
 use raddle::identity::Signer;
 use raddle::node::{Channel, Doing, NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
+use raddle_rules::artifact::CompileWorker;
 use raddle_serve::server::ServerSettings;
 use tempfile::TempDir;
 
@@ -21,6 +22,7 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
         genesis: vec![genesis],
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
         observer: Arc::new(NoObserver),
+        worker: worker(),
         node: NodeSettings::default(),
         server: ServerSettings::default(),
     }
@@ -28,6 +30,11 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
 
 pub async fn start(folder: &Path, genesis: Bytes) -> Orderer {
     Orderer::start(settings(folder, genesis)).await.unwrap()
+}
+
+/// Modules are compiled by the command, as everywhere: this process is the tests'.
+pub fn worker() -> CompileWorker {
+    CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"])
 }
 
 /// The one channel of an orderer.

@@ -34,8 +34,14 @@ impl Node {
         Self::run(command.current_dir(folder).args(["dev", "--listen", "127.0.0.1:0"]).args(arguments))
     }
 
-    /// The same, where a write fails that would make a file longer than `limit_bytes`: to the node it looks as if the
-    /// disk were full. Its limit can be changed later.
+    /// Starts a node by the settings in a folder, and waits until it is ready.
+    pub fn start_by_settings(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
+        Self::run(command.current_dir(folder).arg("start"))
+    }
+
+    /// The same as [`Self::start`], where a write fails that would make a file longer than `limit_bytes`: to the node
+    /// it looks as if the disk were full. Its limit can be changed later.
     pub fn start_with_files_up_to(folder: &Path, limit_bytes: Option<u64>) -> Self {
         let node = Self::run(
             // Without the trap the system would end the process where a write fails.

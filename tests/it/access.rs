@@ -1,5 +1,7 @@
 //! Who may write: real identities, real signatures, and the channel config that they were judged by.
 
+use std::sync::Arc;
+
 use raddle_core::access::{Access, PolicyVerdict};
 use raddle_core::bundle::read_genesis;
 use raddle_core::policy::{CHANNEL_WRITERS, ORDERER_WRITERS};
@@ -7,9 +9,8 @@ use raddle_proto::wire::{Class, Envelope, KafkaMessage};
 
 use crate::harness::Recorded;
 
-fn access() -> Access {
-    let genesis = read_genesis(Recorded::mychannel().genesis).unwrap();
-    Access::read(&genesis.channel_group).unwrap()
+fn access() -> Arc<Access> {
+    Arc::clone(&read_genesis(Recorded::mychannel().genesis).unwrap().config.access)
 }
 
 fn normal_envelopes() -> Vec<Envelope> {

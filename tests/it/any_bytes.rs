@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, LocalFault};
-use raddle_core::bundle::{Bundle, read_genesis};
+use raddle_core::bundle::{CurrentConfig, read_genesis};
 use raddle_core::chain::{Chain, Event};
 use raddle_core::ids::Offset;
 use raddle_core::standard::Standard;
@@ -93,8 +93,8 @@ fn as_a_genesis_block() {
 struct Native;
 
 impl BatchPolicies for Native {
-    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
-        Ok(Rc::new(Standard::new(bundle.batch_size)))
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+        Ok(Rc::new(Standard::new(config.bundle.batch_size)))
     }
 }
 
@@ -107,8 +107,8 @@ fn as_records_of_the_log() {
     assert!(configs.len() > 10);
     let picks = proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>(), mutations()), 1..30);
     proptest!(cases(), |(picks in picks)| {
-        let (state, bundle) = recorded.start();
-        let mut chain = Chain::new(state, bundle, Rc::new(Native)).unwrap();
+        let (state, config) = recorded.start();
+        let mut chain = Chain::new(state, config, Rc::new(Native)).unwrap();
         for (offset, (pick, is_config, mutations)) in picks.iter().enumerate() {
             let index = if *is_config { *pick.get(&configs) } else { pick.index(records.len()) };
             let value = Bytes::from(mutate(&records[index], mutations));

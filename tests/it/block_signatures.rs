@@ -1,5 +1,7 @@
 //! Who must sign a block: what real Go orderers signed holds, and nothing that differs by a bit.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message as _;
 use raddle_core::access::{Access, PolicyVerdict};
@@ -9,9 +11,9 @@ use raddle_proto::common;
 
 use crate::harness::Recorded;
 
-fn access(recorded: &Recorded) -> Access {
+fn access(recorded: &Recorded) -> Arc<Access> {
     let genesis = read_genesis(recorded.genesis.clone()).unwrap();
-    Access::read(&genesis.channel_group).unwrap()
+    Arc::clone(&genesis.config.access)
 }
 
 /// The block with another entry SIGNATURES.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use raddle_core::batch_policy::{
     Batch, BatchPolicies, BatchPolicy, EnvelopeInfo, Fault, GuestFault, LocalFault, Pending,
 };
-use raddle_core::bundle::Bundle;
+use raddle_core::bundle::CurrentConfig;
 use raddle_rules::profile::ModuleLimits;
 
 use crate::harness::guest::Guest;
@@ -54,7 +54,7 @@ impl BatchPolicy for Model {
 }
 
 impl BatchPolicies for Model {
-    fn batch_policy(&self, _: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, _: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(*self))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -15,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use raddle::identity::{CertificateError, KeyError, PemError, Signer};
 use raddle::network::{IssuedIdentity, Role, Validity};
-use raddle_core::access::{Access, PolicyVerdict};
+use raddle_core::access::PolicyVerdict;
 use raddle_core::bundle::read_genesis;
 use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS};
 use raddle_proto::common::{self, HeaderType};
@@ -63,7 +64,7 @@ fn an_envelope_says_what_it_was_given_and_its_tx_id_is_of_nonce_and_creator() {
 fn many_signatures_are_all_of_the_form_that_fabric_takes() {
     let (orderer, members) = (Team::new("Orderer"), [Team::new("Org1")]);
     let block = draft(&orderer, &members).genesis(SystemTime::now()).unwrap();
-    let access = Access::read(&read_genesis(block.encode_to_vec().into()).unwrap().channel_group).unwrap();
+    let access = Arc::clone(&read_genesis(block.encode_to_vec().into()).unwrap().config.access);
     let signer = members[0].signer(Role::Client);
     // Without the lower s every other one would be refused.
     for _ in 0..64 {
@@ -75,7 +76,7 @@ fn many_signatures_are_all_of_the_form_that_fabric_takes() {
 fn a_seek_is_signed_by_a_reader_and_says_what_is_sought() {
     let (orderer, members) = (Team::new("Orderer"), [Team::new("Org1")]);
     let block = draft(&orderer, &members).genesis(SystemTime::now()).unwrap();
-    let access = Access::read(&read_genesis(block.encode_to_vec().into()).unwrap().channel_group).unwrap();
+    let access = Arc::clone(&read_genesis(block.encode_to_vec().into()).unwrap().config.access);
     let newest = Some(SeekPosition { r#type: Some(Type::Newest(SeekNewest {})) });
     let sought = SeekInfo { start: newest, stop: newest, ..SeekInfo::default() };
     let seek = members[0].signer(Role::Peer).seek(&channel(), &sought, SystemTime::now()).unwrap();

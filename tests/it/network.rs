@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use prost::Message as _;
@@ -62,8 +63,8 @@ pub fn message(signer: &Signer) -> Envelope {
     signer.envelope(&channel(), HeaderType::Message, b"hello".as_slice(), SystemTime::now()).unwrap()
 }
 
-fn access(block: &common::Block) -> Access {
-    Access::read(&read_genesis(block.encode_to_vec().into()).unwrap().channel_group).unwrap()
+fn access(block: &common::Block) -> Arc<Access> {
+    Arc::clone(&read_genesis(block.encode_to_vec().into()).unwrap().config.access)
 }
 
 // === who may do what ===
@@ -139,8 +140,8 @@ fn what_the_draft_says_is_what_the_channel_has() {
         BatchSize { max_message_count: 7, absolute_max_bytes: 6000, preferred_max_bytes: 5000 };
     draft.batch_timeout = Duration::from_millis(1500);
     draft.consensus.kind = "anything".into();
-    let bundle =
-        read_genesis(draft.genesis(SystemTime::now()).unwrap().encode_to_vec().into()).unwrap().bundle;
+    let genesis = read_genesis(draft.genesis(SystemTime::now()).unwrap().encode_to_vec().into()).unwrap();
+    let bundle = &genesis.config.bundle;
     assert_eq!((&bundle.channel, bundle.batch_size), (&channel(), draft.batch_size));
     assert_eq!((bundle.batch_timeout, bundle.consensus.kind.as_str()), (draft.batch_timeout, "anything"));
     assert!(bundle.has_orderer_capability("V2_0"));
@@ -169,7 +170,7 @@ fn a_draft_that_makes_no_channel_is_refused_with_what_is_wrong() {
         ),
         (Box::new(|it| it.batch_size.max_message_count = 0), "max message count to an invalid value: 0"),
         (Box::new(|it| it.batch_size.preferred_max_bytes = u32::MAX), "greater than the absolute max bytes"),
-        (Box::new(|it| it.batch_timeout = Duration::ZERO), "batch timeout to a invalid value"),
+        (Box::new(|it| it.batch_timeout = Duration::ZERO), "batch timeout to a non-positive value"),
         (Box::new(|it| it.consensus.kafka_brokers = vec!["nowhere".into()]), "Invalid broker entry: nowhere"),
     ];
     for (spoil, expected) in cases {
@@ -234,7 +235,7 @@ fn a_network_is_read_back_and_its_keys_are_the_owners_alone() {
     assert_eq!(read.genesis(), generated.genesis());
     assert_eq!(fs::read(read.genesis_path()).unwrap(), read.genesis().as_ref());
 
-    let access = Access::read(&read_genesis(read.genesis().clone()).unwrap().channel_group).unwrap();
+    let access = Arc::clone(&read_genesis(read.genesis().clone()).unwrap().config.access);
     let (orderer, client) = (read.orderer(), read.client());
     let sign = |(msp_id, folder): &(&str, PathBuf)| message(&Signer::from_msp_dir(msp_id, folder).unwrap());
     assert_eq!(access.evaluate(BLOCK_VALIDATION, &sign(&orderer)), PolicyVerdict::Satisfied);

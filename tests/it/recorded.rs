@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use raddle::ShippedPolicy;
 use raddle::replay::{BlockSink, Replay, Summary, Topic};
 use raddle_core::cutter::CutReason;
 use raddle_proto::common;
 use raddle_proto::wire::KafkaMessage;
-use raddle_rules::BatchEngine;
 
-use crate::harness::{Recorded, metadata_values, with_guest_stack};
+use crate::harness::{Recorded, metadata_values, shipped, with_guest_stack};
 
 #[derive(Default)]
 struct Blocks(Vec<common::Block>);
@@ -24,9 +22,9 @@ impl BlockSink for Blocks {
 
 fn replay(recorded: &Recorded) -> (Vec<common::Block>, Summary) {
     with_guest_stack(|stack| {
-        let policy = ShippedPolicy::load(&BatchEngine::new().unwrap(), stack).unwrap();
+        let policy = shipped(stack);
         let topic = Topic::File(recorded.topic.clone());
-        let replay = Replay::new(recorded.genesis.clone(), &topic, std::rc::Rc::new(policy), None).unwrap();
+        let replay = Replay::new(recorded.genesis.clone(), &topic, policy, None).unwrap();
         let mut blocks = Blocks::default();
         let summary = replay.run(&mut blocks, Arc::default(), &mut |_| {}).unwrap();
         (blocks.0, summary)

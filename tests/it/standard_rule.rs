@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use raddle_core::batch_policy::{Batch, BatchPolicies as _, EnvelopeInfo, Pending};
+use raddle_core::batch_policy::{Batch, EnvelopeInfo, Pending};
 use raddle_core::bundle::{BatchSize, Bundle, read_genesis};
 use raddle_core::ids::CreatorNumber;
 use raddle_core::standard::Standard;
@@ -67,13 +67,13 @@ fn answers(policy: &dyn raddle_core::batch_policy::BatchPolicy, sizes: &[u64]) -
 #[test]
 fn the_shipped_guest_answers_as_the_native_rule_does() {
     with_guest_stack(|stack| {
-        let bundle = read_genesis(Recorded::mychannel().genesis).unwrap().bundle;
+        let bundle = read_genesis(Recorded::mychannel().genesis).unwrap().config.bundle.clone();
         let policies = ModulePolicies::new(stack, BATCH_COUNT_AND_BYTES.bytes, &[], ModuleLimits::default());
         let config =
             ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
         proptest!(config, |(batch_size in limits(), sizes in sizes())| {
-            let bundle = Arc::new(Bundle { batch_size, ..bundle.clone() });
-            let guest = policies.batch_policy(&bundle).unwrap();
+            let bundle = Arc::new(Bundle { batch_size, ..Bundle::clone(&bundle) });
+            let guest = policies.bind(bundle);
             prop_assert_eq!(answers(&*guest, &sizes), answers(&Standard::new(batch_size), &sizes));
         });
     });

@@ -1,7 +1,7 @@
 //! Who may do what on a channel at one config: its MSPs, its signature policies, and the two asked together.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,8 +10,8 @@ use raddle_proto::wire::{Envelope, WireError, go_decode};
 use raddle_proto::{common, hash, msp};
 
 use crate::policy::{
-    BuildError, Identities, PolicyTree, Proof, SignedData, SignedDataError, Signer, Signers,
-    envelope_as_signed_data,
+    BuildError, Identities, PolicyManager, PolicyTree, Proof, SignedData, SignedDataError, Signer, Signers,
+    envelope_as_signed_data, go_text,
 };
 
 /// A channel's MSPs and signature policies. Immutable: one value for each config sequence.
@@ -45,15 +45,46 @@ pub enum AccessError {
         /// What is wrong.
         error: WireError,
     },
-    /// An MSP cannot be set up.
-    #[error("setting up the MSP manager failed: {0}")]
+    /// An MSP cannot be taken.
+    #[error(transparent)]
+    Msp(#[from] MspConfigError),
+    /// A policy cannot be built.
+    #[error("initializing policymanager failed: {0}")]
+    Policy(#[from] BuildError),
+}
+
+/// Why an organisation's MSP cannot be taken.
+///
+/// Source: fabric v2.5.16 `common/channelconfig/msp.go` `ProposeMSP`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MspConfigError {
+    /// It cannot be set up.
+    #[error("{}", setup_text(.0))]
     Setup(#[from] SetupError),
     /// Two organisations define one MSP differently.
     #[error("Attempted to define two different versions of MSP: {0}")]
     TwoVersions(String),
-    /// A policy cannot be built.
-    #[error("initializing policymanager failed: {0}")]
-    Policy(#[from] BuildError),
+}
+
+fn setup_text(error: &SetupError) -> String {
+    match error {
+        SetupError::UnsupportedType(_) => error.to_string(),
+        SetupError::Encoding(error) => {
+            format!(
+                "setting up the MSP manager failed: failed unmarshalling fabric msp config: {}",
+                go_text(error)
+            )
+        }
+        _ => format!("setting up the MSP manager failed: {error}"),
+    }
+}
+
+/// The MSPs of a config, one for each name.
+pub(crate) struct MspConfigs {
+    version: MspVersion,
+    configs: BTreeMap<String, msp::MspConfig>,
+    msps: Vec<Msp>,
 }
 
 /// The membership service that policies ask.
@@ -76,9 +107,24 @@ impl Access {
     ///
     /// Source: fabric v2.5.16 `common/channelconfig/bundle.go` `NewBundle`, `common/channelconfig/msp.go`.
     pub fn read(root: &common::ConfigGroup) -> Result<Self, AccessError> {
-        let manager = MspManager::new(read_msps(root)?);
+        let msps = read_msps(root)?;
+        Ok(Self::new(PolicyTree::build(root)?, msps))
+    }
+
+    pub(crate) fn new(policies: PolicyTree, msps: MspConfigs) -> Self {
+        let manager = MspManager::new(msps.msps);
         let members = Members(Arc::new(CachedManager::new(manager, CacheSizes::default())));
-        Ok(Self { policies: PolicyTree::build(root)?, members })
+        Self { policies, members }
+    }
+
+    /// The policies, for who asks several about the same signers.
+    pub(crate) fn policies(&self) -> PolicyManager<'_> {
+        self.policies.root()
+    }
+
+    /// Those who signed, and whose signatures are good.
+    pub(crate) fn signers(&self, set: &[SignedData]) -> Signers {
+        Signers::verify(set, &self.members)
     }
 
     /// Asks a policy, by its whole path, about an envelope's signature.
@@ -129,6 +175,12 @@ impl Access {
         Some(self.policies.root().prove(policy, &Signers::verify(&set, &self.members)))
     }
 
+    /// Whether and why a policy, by its whole path, holds for a set of signatures, such as those under a config update.
+    #[must_use]
+    pub fn prove_set(&self, policy: &str, set: &[SignedData]) -> Proof {
+        self.policies.root().prove(policy, &Signers::verify(set, &self.members))
+    }
+
     /// Who an envelope says created it, if one of the channel's MSPs can read that. Not asked: whether it is valid.
     #[must_use]
     pub fn creator(&self, creator: &[u8]) -> Option<Arc<Identity>> {
@@ -165,22 +217,15 @@ fn block_as_signed_data(block: &common::Block) -> Result<Vec<SignedData>, Signed
 }
 
 /// The MSPs of all organisations, whatever section they stand in.
-fn read_msps(root: &common::ConfigGroup) -> Result<Vec<Msp>, AccessError> {
-    let version = msp_version(root);
-    let mut configs: BTreeMap<String, msp::MspConfig> = BTreeMap::new();
-    let mut msps = Vec::new();
+fn read_msps(root: &common::ConfigGroup) -> Result<MspConfigs, AccessError> {
+    let capabilities = root.values.get("Capabilities");
+    let capabilities: common::Capabilities =
+        capabilities.and_then(|value| go_decode(value.value.clone()).ok()).unwrap_or_default();
+    let mut msps = MspConfigs::new(msp_version(&capabilities.capabilities.into_keys().collect()));
     for (organisation, value) in organisations(root) {
-        let config: msp::MspConfig = go_decode(value.value.clone())
+        let config = go_decode(value.value.clone())
             .map_err(|error| AccessError::Encoding { organisation: organisation.to_owned(), error })?;
-        let msp = Msp::setup(&config, version)?;
-        match configs.entry(msp.id().to_owned()) {
-            Entry::Vacant(place) => {
-                place.insert(config);
-                msps.push(msp);
-            }
-            Entry::Occupied(first) if *first.get() == config => {}
-            Entry::Occupied(first) => return Err(AccessError::TwoVersions(first.key().clone())),
-        }
+        msps.propose(config)?;
     }
     Ok(msps)
 }
@@ -195,15 +240,11 @@ fn organisations(root: &common::ConfigGroup) -> impl Iterator<Item = (&str, &com
         .filter_map(|(name, group)| group.values.get("MSP").map(|value| (name.as_str(), value)))
 }
 
+/// The rules that the channel's capabilities ask of its MSPs.
+///
 /// Source: fabric v2.5.16 `common/capabilities/channel.go` `MSPVersion`.
-fn msp_version(root: &common::ConfigGroup) -> MspVersion {
-    let names = root
-        .values
-        .get("Capabilities")
-        .and_then(|value| go_decode::<common::Capabilities>(value.value.clone()).ok())
-        .map(|read| read.capabilities)
-        .unwrap_or_default();
-    let has = |name: &str| names.contains_key(name);
+pub(crate) fn msp_version(channel_capabilities: &BTreeSet<String>) -> MspVersion {
+    let has = |name: &str| channel_capabilities.contains(name);
     if has("V2_0") || has("V1_4_3") {
         MspVersion::V1_4_3
     } else if has("V1_3") || has("V1_4_2") {
@@ -212,6 +253,29 @@ fn msp_version(root: &common::ConfigGroup) -> MspVersion {
         MspVersion::V1_1
     } else {
         MspVersion::V1_0
+    }
+}
+
+// === impl MspConfigs ===
+
+impl MspConfigs {
+    pub(crate) const fn new(version: MspVersion) -> Self {
+        Self { version, configs: BTreeMap::new(), msps: Vec::new() }
+    }
+
+    /// Sets up an organisation's MSP and answers its name. Organisations may share an MSP, if it is the same.
+    pub(crate) fn propose(&mut self, config: msp::MspConfig) -> Result<String, MspConfigError> {
+        let msp = Msp::setup(&config, self.version)?;
+        let id = msp.id().to_owned();
+        match self.configs.entry(id.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(config);
+                self.msps.push(msp);
+            }
+            Entry::Occupied(first) if *first.get() == config => {}
+            Entry::Occupied(_) => return Err(MspConfigError::TwoVersions(id)),
+        }
+        Ok(id)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::bundle::Bundle;
+use crate::bundle::CurrentConfig;
 use crate::ids::CreatorNumber;
 
 /// An envelope about to be committed, as a batch policy is shown it. Part of profile 1.
@@ -60,12 +60,12 @@ pub trait Batch {
 
 /// Where the chain gets the batch policy of a config sequence from.
 pub trait BatchPolicies {
-    /// The batch policy that `bundle` names.
+    /// The batch policy that a config names.
     ///
     /// # Errors
     ///
     /// A local reason why this orderer cannot run it. The chain halts until it clears.
-    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault>;
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault>;
 }
 
 /// Why a batch policy gave no answer.

@@ -26,6 +26,13 @@ pub trait OrderedLog: Send + Sync {
     /// the outcome open.
     fn append(&self, channel: &ChannelId, record: Bytes) -> Append;
 
+    /// Whether an append that fails takes with it all that were called after it and before its failure was known: none
+    /// of these is in the log then, nor ever will be. What fails at the call itself counts as known.
+    ///
+    /// Who must keep an order over failures may have several appends on their way in such a log, and only one in any
+    /// other.
+    fn fails_in_order(&self) -> bool;
+
     /// Reads a channel's records from a place on, then waits for more, for ever. Only durable records are shown.
     ///
     /// `from` may be the log's end, the place that the next record will have. A channel without records is empty:

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use raddle_core::batch_policy::{self, Batch, BatchPolicy, EnvelopeInfo, Fault};
 use wasmtime::Store;
 
+use crate::bindings::batch_policy as bindings;
 use crate::bindings::batch_policy::exports::raddle::rules::batch_guest;
-use crate::bindings::batch_policy::{self as bindings, BatchPolicyPre};
 use crate::call;
 use crate::host::{Creators, Shared, State};
+use crate::module::BatchCode;
 use crate::profile::{ModuleLimits, REASON_BYTES_MAX};
 use crate::stack::GuestStack;
 use crate::text::printable;
 
 /// A module bound to a channel's config at one config sequence. Stays on its guest thread.
 pub struct ModulePolicy {
-    pub(crate) pre: BatchPolicyPre<State<Creators>>,
+    pub(crate) code: Arc<BatchCode>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) limits: ModuleLimits,
     pub(crate) fuel_to_start: u64,
@@ -41,12 +42,12 @@ impl ModulePolicy {
     /// See [`Fault`].
     pub fn instance(&self) -> Result<ModuleBatch, Fault> {
         let (store, guest) = call::start(
-            self.pre.engine(),
+            self.code.pre.engine(),
             &self.shared,
             &self.limits,
             self.fuel_to_start,
             Creators::default(),
-            |store| self.pre.instantiate(store),
+            |store| self.code.pre.instantiate(store),
         )?;
         Ok(ModuleBatch {
             store,

@@ -129,15 +129,27 @@ fn count(limit: Limit) -> u32 {
 fn engine_and_linker<W: World>(
     allocation: InstanceAllocationStrategy,
 ) -> Result<(Engine, Linker<State<W>>), EngineError> {
-    let target = TARGET.ok_or(EngineError::Platform)?;
-    let settings = |error: wasmtime::Error| EngineError::Settings(format!("{error:#}"));
-    let mut config = engine_config(target).map_err(settings)?;
-    config.allocation_strategy(allocation);
-    let engine = Engine::new(&config).map_err(settings)?;
+    let engine = engine(allocation)?;
     let linker = host::linker(&engine).map_err(settings)?;
     let clock = engine.weak();
     std::thread::Builder::new().name("rules-alarm".to_owned()).spawn(move || tick(&clock))?;
     Ok((engine, linker))
+}
+
+/// An engine that compiles for both of the others and runs nothing, so that it needs no clock and no pool.
+pub(crate) fn compile_engine() -> Result<Engine, EngineError> {
+    engine(InstanceAllocationStrategy::OnDemand)
+}
+
+fn engine(allocation: InstanceAllocationStrategy) -> Result<Engine, EngineError> {
+    let target = TARGET.ok_or(EngineError::Platform)?;
+    let mut config = engine_config(target).map_err(settings)?;
+    config.allocation_strategy(allocation);
+    Engine::new(&config).map_err(settings)
+}
+
+fn settings(error: wasmtime::Error) -> EngineError {
+    EngineError::Settings(format!("{error:#}"))
 }
 
 fn tick(clock: &EngineWeak) {

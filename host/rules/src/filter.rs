@@ -6,13 +6,13 @@ use std::sync::Arc;
 use raddle_core::batch_policy::{Fault, GuestFault};
 use wasmtime::Store;
 
+use crate::bindings::filter as bindings;
 use crate::bindings::filter::exports::raddle::rules::filter_guest::{self, RefusalReason};
-use crate::bindings::filter::{self as bindings, FilterPre};
 use crate::call;
 use crate::case::Case;
 use crate::host::{Judgement, Shared, State};
+use crate::module::FilterCode;
 use crate::profile::{ModuleLimits, REASON_BYTES_MAX};
-use crate::slots::Slots;
 use crate::stack::GuestStack;
 use crate::text::printable;
 
@@ -49,8 +49,7 @@ pub struct Run {
 /// A filter bound to a channel's config at one config sequence. Shared by all guest threads; clones are cheap.
 #[derive(Clone)]
 pub struct Filter {
-    pub(crate) pre: FilterPre<State<Judgement>>,
-    pub(crate) slots: Arc<Slots>,
+    pub(crate) code: Arc<FilterCode>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) limits: ModuleLimits,
     pub(crate) fuel_to_start: u64,
@@ -63,7 +62,7 @@ impl Filter {
     ///
     /// See [`Fault`].
     pub fn check_settings(&self, _stack: GuestStack) -> Result<Result<(), String>, Fault> {
-        let _slot = self.slots.take();
+        let _slot = self.code.slots.take();
         let (mut store, guest) = self.instance()?;
         let answer = call::call(&mut store, self.limits.fuel_per_call(), |store| {
             guest.raddle_rules_filter_guest().call_check_settings(store)
@@ -83,7 +82,7 @@ impl Filter {
     /// The same, for those who want to know what it took.
     #[must_use]
     pub fn run(&self, _stack: GuestStack, case: &Rc<Case>) -> Run {
-        let _slot = self.slots.take();
+        let _slot = self.code.slots.take();
         let (mut store, guest) = match self.instance() {
             Ok(made) => made,
             Err(fault) => return Run { answer: Err(fault), fuel_used: 0 },
@@ -103,12 +102,12 @@ impl Filter {
 
     fn instance(&self) -> Result<(Store<State<Judgement>>, bindings::Filter), Fault> {
         call::start(
-            self.pre.engine(),
+            self.code.pre.engine(),
             &self.shared,
             &self.limits,
             self.fuel_to_start,
             Judgement::default(),
-            |store| self.pre.instantiate(store),
+            |store| self.code.pre.instantiate(store),
         )
     }
 }

@@ -9,6 +9,7 @@
 //! This crate is the only one that knows the engine; nothing of the engine's shows in its interface.
 
 pub mod admission;
+pub mod artifact;
 mod batch;
 #[allow(dead_code, missing_docs, reason = "generated for whole interfaces; their words stand in the WIT")]
 mod bindings;
@@ -27,6 +28,7 @@ mod settings;
 pub mod shipped;
 mod slots;
 mod stack;
+pub mod store;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -36,6 +38,7 @@ pub use case::{Case, Creator, Judge, PolicyVerdict, Timestamp};
 pub use engine::{BatchEngine, EngineError, FilterEngine, KEPT_BYTES};
 pub use filter::{Filter, FilterRefusal, RefusalStatus, Run};
 pub use log::{LogLevel, LogSink, NoLog};
-pub use module::{BatchModule, BindError, Digest, FilterModule, LoadError};
+pub use module::{BatchModule, BindError, FilterModule, LoadError};
+pub use raddle_core::modules::Digest;
 pub use settings::{SETTINGS_BYTES_MAX, SETTINGS_MAX, Settings, SettingsError};
 pub use stack::{GUEST_BYTES, GuestStack, StackError, THREAD_BYTES, on_guest_stack, spawn_on_guest_stack};

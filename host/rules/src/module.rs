@@ -1,11 +1,10 @@
 //! Modules that are loaded: checked, compiled, and ready to be bound to a channel's config.
 
-use std::fmt;
 use std::sync::Arc;
 
 use raddle_core::batch_policy::LocalFault;
 use raddle_core::bundle::Bundle;
-use sha2::{Digest as _, Sha256};
+use raddle_core::modules::Digest;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, OutOfMemory};
 
@@ -21,30 +20,6 @@ use crate::profile::{FUEL_TO_START, ModuleLimits};
 use crate::settings::Settings;
 use crate::slots::Slots;
 use crate::stack::GuestStack;
-
-/// SHA-256 of a module's bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
 
 /// Why a module was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -83,121 +58,166 @@ pub enum BindError {
     },
 }
 
-/// What is known of a module beside its code.
-#[derive(Clone)]
-struct About {
-    name: String,
-    digest: Digest,
-    checked: Checked,
-}
-
-impl About {
+impl Checked {
     /// Checks that the module can live within `limits`, and says how much fuel it may start with.
-    fn fit(&self, limits: &ModuleLimits) -> Result<u64, BindError> {
-        let (initial, limit) = (self.checked.initial_memory_bytes(), limits.memory_bytes());
+    pub(crate) fn fit(&self, limits: &ModuleLimits) -> Result<u64, BindError> {
+        let (initial, limit) = (self.initial_memory_bytes(), limits.memory_bytes());
         if initial > limit {
             return Err(BindError::Memory { initial, limit });
         }
-        let (fuel, allowed) = (limits.fuel_per_call(), self.checked.fuel_per_call_max());
+        let (fuel, allowed) = (limits.fuel_per_call(), self.fuel_per_call_max());
         if fuel > allowed {
-            return Err(BindError::Fuel { fuel, frame: self.checked.frame_bytes(), allowed });
+            return Err(BindError::Fuel { fuel, frame: self.frame_bytes(), allowed });
         }
         Ok(FUEL_TO_START.min(allowed))
     }
 }
 
-/// A batch policy, compiled. Bound to a channel's config it cuts batches.
-#[derive(Clone)]
-pub struct BatchModule {
-    pre: BatchPolicyPre<State<Creators>>,
-    about: About,
+/// What is known of a module beside its code.
+pub(crate) struct About {
+    digest: Digest,
+    pub(crate) checked: Checked,
 }
 
-/// A filter, compiled. Bound to a channel's config it judges envelopes.
+/// A batch policy's machine code, which all channels that use it share.
+pub(crate) struct BatchCode {
+    pub(crate) pre: BatchPolicyPre<State<Creators>>,
+    pub(crate) about: About,
+}
+
+/// A filter's machine code, which all channels that use it share.
+pub(crate) struct FilterCode {
+    pub(crate) pre: FilterPre<State<Judgement>>,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) about: About,
+}
+
+/// A batch policy, compiled. Bound to a channel's config it cuts batches. Clones are cheap.
+#[derive(Clone)]
+pub struct BatchModule {
+    name: String,
+    code: Arc<BatchCode>,
+}
+
+/// A filter, compiled. Bound to a channel's config it judges envelopes. Clones are cheap.
 #[derive(Clone)]
 pub struct FilterModule {
-    pre: FilterPre<State<Judgement>>,
-    slots: Arc<Slots>,
-    about: About,
+    name: String,
+    code: Arc<FilterCode>,
 }
 
 impl BatchEngine {
-    /// Checks and compiles a batch policy. `name` is for people.
+    /// Checks and compiles a batch policy, in this process. `name` is for people.
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<BatchModule, LoadError> {
-        let (pre, about) =
-            load(&self.engine, &self.linker, ModuleKind::BatchPolicy, name, bytes, BatchPolicyPre::new)?;
-        Ok(BatchModule { pre, about })
+        let checked = checked(ModuleKind::BatchPolicy, bytes)?;
+        let code = self.link(checked, Digest::of(bytes), &compile(&self.engine, name, bytes)?)?;
+        Ok(BatchModule::new(name, Arc::new(code)))
+    }
+
+    pub(crate) fn link(
+        &self,
+        checked: Checked,
+        digest: Digest,
+        component: &Component,
+    ) -> Result<BatchCode, LoadError> {
+        let pre = link(&self.linker, component, BatchPolicyPre::new)?;
+        Ok(BatchCode { pre, about: About { digest, checked } })
     }
 }
 
 impl FilterEngine {
-    /// Checks and compiles a filter. `name` is for people.
+    /// Checks and compiles a filter, in this process. `name` is for people.
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<FilterModule, LoadError> {
-        let (pre, about) = load(&self.engine, &self.linker, ModuleKind::Filter, name, bytes, FilterPre::new)?;
-        Ok(FilterModule { pre, slots: Arc::clone(&self.slots), about })
+        let checked = checked(ModuleKind::Filter, bytes)?;
+        let code = self.link(checked, Digest::of(bytes), &compile(&self.engine, name, bytes)?)?;
+        Ok(FilterModule::new(name, Arc::new(code)))
+    }
+
+    pub(crate) fn link(
+        &self,
+        checked: Checked,
+        digest: Digest,
+        component: &Component,
+    ) -> Result<FilterCode, LoadError> {
+        let pre = link(&self.linker, component, FilterPre::new)?;
+        Ok(FilterCode { pre, slots: Arc::clone(&self.slots), about: About { digest, checked } })
     }
 }
 
-fn load<W: World, P>(
-    engine: &Engine,
-    linker: &Linker<State<W>>,
-    wanted: ModuleKind,
-    name: &str,
-    bytes: &[u8],
-    exports: impl FnOnce(InstancePre<State<W>>) -> wasmtime::Result<P>,
-) -> Result<(P, About), LoadError> {
+/// Checks a module that must be of this kind.
+pub(crate) fn checked(wanted: ModuleKind, bytes: &[u8]) -> Result<Checked, Refusal> {
     let checked = check(bytes)?;
-    if checked.kind() != wanted {
-        return Err(Refusal::Kind { found: checked.kind(), wanted }.into());
+    match checked.kind() {
+        found if found == wanted => Ok(checked),
+        found => Err(Refusal::Kind { found, wanted }),
     }
-    // What the check has passed must compile; if it does not, a part of the engine is missing or broken.
-    let component = Component::from_binary(engine, bytes)
-        .map_err(|error| LocalFault { cause: format!("`{name}` does not compile: {error:#}") })?;
-    let pre = linker.instantiate_pre(&component).and_then(exports).map_err(|error| mismatch(name, &error))?;
-    Ok((pre, About { name: name.to_owned(), digest: Digest::of(bytes), checked }))
+}
+
+/// What the check has passed must compile; if it does not, a part of the engine is missing or broken.
+fn compile(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Component, LocalFault> {
+    Component::from_binary(engine, bytes)
+        .map_err(|error| LocalFault { cause: format!("`{name}` does not compile: {error:#}") })
+}
+
+fn link<W: World, P>(
+    linker: &Linker<State<W>>,
+    component: &Component,
+    exports: impl FnOnce(InstancePre<State<W>>) -> wasmtime::Result<P>,
+) -> Result<P, LoadError> {
+    linker.instantiate_pre(component).and_then(exports).map_err(|error| mismatch(&error))
 }
 
 /// The engine compares the types of imports and exports with the world's, which depends on the module alone.
-fn mismatch(name: &str, error: &wasmtime::Error) -> LoadError {
+fn mismatch(error: &wasmtime::Error) -> LoadError {
     if error.is::<OutOfMemory>() {
-        return LocalFault { cause: format!("`{name}` was not linked: {error:#}") }.into();
+        return LocalFault { cause: format!("the module was not linked: {error:#}") }.into();
     }
     Refusal::WorldMismatch { what: format!("{error:#}") }.into()
 }
 
 macro_rules! about {
-    ($($module:ty),*) => {$(
+    ($($module:ty: $code:ty),*) => {$(
         impl $module {
+            pub(crate) fn new(name: &str, code: Arc<$code>) -> Self {
+                Self { name: name.to_owned(), code }
+            }
+
             /// The name it was loaded under.
             #[must_use]
             pub fn name(&self) -> &str {
-                &self.about.name
+                &self.name
+            }
+
+            /// Whether both run the same copy of the machine code.
+            #[must_use]
+            pub fn shares_code_with(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.code, &other.code)
             }
 
             /// SHA-256 of its bytes.
             #[must_use]
-            pub const fn digest(&self) -> Digest {
-                self.about.digest
+            pub fn digest(&self) -> Digest {
+                self.code.about.digest
             }
 
             /// What the static check found.
             #[must_use]
-            pub const fn checked(&self) -> &Checked {
-                &self.about.checked
+            pub fn checked(&self) -> &Checked {
+                &self.code.about.checked
             }
         }
     )*};
 }
 
-about!(BatchModule, FilterModule);
+about!(BatchModule: BatchCode, FilterModule: FilterCode);
 
 impl BatchModule {
     /// Binds the module to a channel's config, for this thread.
@@ -213,9 +233,9 @@ impl BatchModule {
         limits: ModuleLimits,
         log: Arc<dyn LogSink>,
     ) -> Result<ModulePolicy, BindError> {
-        let fuel_to_start = self.about.fit(&limits)?;
+        let fuel_to_start = self.code.about.checked.fit(&limits)?;
         let shared = Arc::new(Shared { bundle, settings, log });
-        Ok(ModulePolicy { pre: self.pre.clone(), shared, limits, fuel_to_start, stack })
+        Ok(ModulePolicy { code: Arc::clone(&self.code), shared, limits, fuel_to_start, stack })
     }
 }
 
@@ -232,8 +252,8 @@ impl FilterModule {
         limits: ModuleLimits,
         log: Arc<dyn LogSink>,
     ) -> Result<Filter, BindError> {
-        let fuel_to_start = self.about.fit(&limits)?;
+        let fuel_to_start = self.code.about.checked.fit(&limits)?;
         let shared = Arc::new(Shared { bundle, settings, log });
-        Ok(Filter { pre: self.pre.clone(), slots: Arc::clone(&self.slots), shared, limits, fuel_to_start })
+        Ok(Filter { code: Arc::clone(&self.code), shared, limits, fuel_to_start })
     }
 }

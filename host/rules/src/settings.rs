@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Most settings of a module.
-pub const SETTINGS_MAX: usize = 64;
-
-/// Most bytes of a module's settings, keys and values together.
-pub const SETTINGS_BYTES_MAX: usize = 16 << 10;
+pub use raddle_core::modules::{SETTINGS_BYTES_MAX, SETTINGS_MAX};
 
 /// A module's settings. Immutable; a change comes with the next config sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

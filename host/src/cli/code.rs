@@ -53,7 +53,7 @@ codes! {
     Invariant = 1105;
     /// A channel is in maintenance.
     Maintenance = 1106;
-    /// Config updates are not taken.
+    /// A config update does not fit the channel's config, or lacks signatures.
     ConfigUpdate = 1107;
     /// A request for blocks has no timestamp.
     SeekWithoutTime = 1201;
@@ -81,6 +81,26 @@ codes! {
     BlockFault = 1301;
     /// A filter fails at an envelope.
     FilterFault = 2001;
+    /// A change changes nothing.
+    NoChange = 3001;
+    /// What a config is to be changed to is no config.
+    ConfigEdit = 3002;
+    /// A config update lacks signatures.
+    SignaturesMissing = 3003;
+    /// A file holds no config update.
+    UpdateFile = 3004;
+    /// Somebody else changed the config meanwhile.
+    ConfigMoved = 3005;
+    /// A module cannot be installed.
+    ModuleRefused = 3006;
+    /// No module has the name that was asked for.
+    ModuleUnknown = 3007;
+    /// A channel's config cannot be used.
+    ConfigUnusable = 3008;
+    /// Somebody was asked and said no.
+    NotConfirmed = 3009;
+    /// A config update does with modules what it may not, or a module cannot be installed.
+    ModuleNotInstalled = 3010;
     /// A genesis block cannot be used.
     Genesis = 4001;
     /// A topic belongs to another channel than the genesis block.
@@ -103,6 +123,12 @@ codes! {
     Listen = 4010;
     /// Organisations and channel cannot be generated, or those that were cannot be read.
     Network = 4011;
+    /// The settings of a node cannot be used.
+    Settings = 4012;
+    /// No log that this node has is to order a channel.
+    NotMapped = 4013;
+    /// A channel cannot be joined.
+    Join = 4014;
     /// A filter does not run on this orderer.
     FilterLocal = 4101;
     /// The ordered log does not take a record.

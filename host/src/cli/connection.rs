@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use raddle_core::ids::ChannelId;
 use raddle_proto::common;
 
+use super::channel::signing::SignAs;
 use super::{Code, Exit, Failure, program};
 use crate::client::{self, BlockFault, Client, ClientConfig, Deliveries, Patience, Place};
 use crate::identity::Signer;
@@ -33,8 +34,11 @@ pub struct Flags {
 /// All that a connection needs, and nothing done yet.
 pub struct Settings {
     orderer: String,
-    channel: ChannelId,
+    /// The channel.
+    pub channel: ChannelId,
     signer: Signer,
+    /// Who may sign config updates, if no flag says who does.
+    pub admins: Vec<SignAs>,
     /// Whether another command finds the same without flags.
     pub is_of_the_folder: bool,
 }
@@ -72,11 +76,21 @@ impl Flags {
     ///
     /// Something is missing, or the file or the identity cannot be used.
     pub fn settings(&self) -> Result<Settings, Failure> {
+        self.settings_for(None)
+    }
+
+    /// The same. The file's channel does not count where `channel` says which one it is; a flag does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Flags::settings`].
+    pub fn settings_for(&self, channel: Option<&ChannelId>) -> Result<Settings, Failure> {
         let flags = ClientConfig {
             orderer: self.orderer.clone(),
-            channel: self.channel.clone(),
+            channel: self.channel.clone().or(channel.map(|channel| channel.0.clone())),
             msp_id: self.msp_id.clone(),
             msp_dir: self.msp_dir.clone(),
+            admins: Vec::new(),
         };
         let mut found = None;
         if missing(&flags).next().is_some() {
@@ -92,6 +106,7 @@ impl Flags {
             channel: flags.channel.or(file.channel),
             msp_id: flags.msp_id.or(file.msp_id),
             msp_dir: flags.msp_dir.or(file.msp_dir),
+            admins: file.admins,
         };
         match merged {
             ClientConfig {
@@ -99,9 +114,12 @@ impl Flags {
                 channel: Some(channel),
                 msp_id: Some(msp_id),
                 msp_dir: Some(msp_dir),
+                admins,
             } => {
                 let signer = Signer::from_msp_dir(&msp_id, &msp_dir)?;
-                Ok(Settings { orderer, channel: ChannelId(channel), signer, is_of_the_folder })
+                let admins = admins.into_iter().map(|it| SignAs { msp_id: it.msp_id, msp_dir: it.msp_dir });
+                let (channel, admins) = (ChannelId(channel), admins.collect());
+                Ok(Settings { orderer, channel, signer, admins, is_of_the_folder })
             }
             incomplete => Err(unconfigured(&incomplete, path)),
         }

@@ -12,8 +12,8 @@ use raddle_core::ids::ChannelId;
 use raddle_serve::server::ServerSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Code, Exit, Failure, files, logging, output, program};
-use crate::client::ClientConfig;
+use super::{Code, Exit, Failure, compile_worker, files, logging, output, program};
+use crate::client::{Admin, ClientConfig};
 use crate::identity::Signer;
 use crate::network::DevNetwork;
 use crate::node::{Channel, Doing, NoObserver, NodeSettings};
@@ -52,6 +52,8 @@ struct Network {
     signer: Signer,
     /// The identity that client commands take, if the folder has one: MSP id and folder.
     client: Option<(String, PathBuf)>,
+    /// Who signs config updates, as far as the folder has them.
+    admins: Vec<Admin>,
 }
 
 /// Runs until it is told to stop; answers how the process ends.
@@ -74,6 +76,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         genesis: vec![network.genesis.clone()],
         signer: Arc::new(network.signer),
         observer: Arc::new(NoObserver),
+        worker: compile_worker::worker(),
         node: NodeSettings::default(),
         server: ServerSettings::default(),
     })
@@ -81,11 +84,11 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for (path, error) in orderer.failed() {
         tracing::error!(path = %path.display(), %error, "a ledger that was not asked for does not start");
     }
-    let channel = read_genesis(network.genesis)?.bundle.channel;
+    let channel = read_genesis(network.genesis)?.config.channel().clone();
     let channel = orderer.node().channel(&channel.0).ok_or_else(|| {
         Failure::new(Code::Bug, Exit::Bug, format!("channel {channel} was started and is not there"))
     })?;
-    write_client_config(arguments, &orderer, channel.id(), network.client)?;
+    write_client_config(arguments, &orderer, channel.id(), network.client, network.admins)?;
     ready(arguments, &orderer, &channel);
     let exit = wait(&channel, &mut stop).await;
     orderer.stop().await?;
@@ -97,7 +100,12 @@ fn network(arguments: &Arguments) -> Result<Network, Failure> {
         (&arguments.genesis, &arguments.msp_id, &arguments.msp_dir)
     {
         let signer = Signer::from_msp_dir(msp_id, msp_dir)?;
-        return Ok(Network { genesis: files::read_block(genesis)?, signer, client: None });
+        return Ok(Network {
+            genesis: files::read_block(genesis)?,
+            signer,
+            client: None,
+            admins: Vec::new(),
+        });
     }
     let folder = arguments.folder.join("network");
     let network = if folder.exists() {
@@ -116,6 +124,10 @@ fn network(arguments: &Arguments) -> Result<Network, Failure> {
         genesis: network.genesis().clone(),
         signer: Signer::from_msp_dir(msp_id, &msp_dir)?,
         client: Some((client_id.to_owned(), client_dir)),
+        admins: network
+            .admins()
+            .map(|(msp_id, msp_dir)| Admin { msp_id: msp_id.to_owned(), msp_dir })
+            .collect(),
     })
 }
 
@@ -125,6 +137,7 @@ fn write_client_config(
     orderer: &Orderer,
     channel: &ChannelId,
     client: Option<(String, PathBuf)>,
+    admins: Vec<Admin>,
 ) -> Result<(), Failure> {
     let (msp_id, msp_dir) = client.unzip();
     let config = ClientConfig {
@@ -132,6 +145,7 @@ fn write_client_config(
         channel: Some(channel.0.clone()),
         msp_id,
         msp_dir,
+        admins,
     };
     let path = arguments.folder.join("client.yaml");
     config.write(&path).map_err(|error| {
@@ -154,13 +168,14 @@ fn ready(arguments: &Arguments, orderer: &Orderer, channel: &Channel) {
 }
 
 /// The signals that end a node.
-struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    fn listen() -> Result<Self, Failure> {
+    /// From here on they are waited for.
+    pub fn listen() -> Result<Self, Failure> {
         let cannot = |error: std::io::Error| {
             Failure::new(Code::Bug, Exit::Bug, format!("signals cannot be waited for: {error}"))
         };
@@ -170,7 +185,8 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) {
+    /// One of them came.
+    pub async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -167,7 +167,9 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let sentence = error.to_string();
         match error {
-            NodeError::Rules { .. } => Self::new(Code::Genesis, Exit::Usage, sentence),
+            NodeError::Config { .. } | NodeError::Rules { .. } => {
+                Self::new(Code::Genesis, Exit::Usage, sentence)
+            }
             NodeError::Ledger(_) | NodeError::NoConfigBlock { .. } => {
                 Self::new(Code::Store, Exit::Failed, sentence)
             }

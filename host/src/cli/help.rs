@@ -6,7 +6,7 @@ use crate::manual::PAGES;
 /// A page of help.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A topic (`block`, `cut`, `profile`, `send`, `topic-dump`), or an error code (`RDL-4004`)
+    /// A topic, such as `channel` or `module`, or an error code (`RDL-4004`); none lists them all
     name: Option<String>,
 }
 

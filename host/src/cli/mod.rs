@@ -1,7 +1,9 @@
 //! The command line.
 
 mod block;
+mod channel;
 mod code;
+mod compile_worker;
 mod completions;
 mod connection;
 mod demo;
@@ -10,18 +12,22 @@ mod failure;
 mod files;
 mod help;
 mod logging;
+mod module;
 mod output;
 mod progress;
 mod refusal;
 mod replay;
 mod report;
 mod send;
+mod settings;
+mod start;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use code::Code;
+pub use compile_worker::worker as compile_worker;
 pub use failure::{Exit, Failure};
 
 /// An ordering service for Hyperledger Fabric channels, whose every rule is a sandboxed WebAssembly module
@@ -44,11 +50,19 @@ enum Command {
     Demo,
     /// Run a working node: generated organisations, channel demo, local log
     Dev(dev::Arguments),
+    /// Run a node by Fabric's orderer.yaml
+    Start(start::Arguments),
     /// Send envelopes to a channel
     Send(send::Arguments),
     /// Show a channel's blocks, or write them to a file; both verify them
     #[command(subcommand)]
     Block(block::Command),
+    /// Join channels; show and change a channel's config
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Install and remove modules in a channel's config
+    #[command(subcommand)]
+    Module(module::Command),
     /// Rebuild a channel's blocks from a dump of its Kafka topic
     Replay(replay::Arguments),
     /// Explain a topic, or an error code such as RDL-4004
@@ -57,6 +71,9 @@ enum Command {
     Completions(completions::Arguments),
     /// Print the version
     Version,
+    /// Compile one module for the orderer that calls this
+    #[command(hide = true)]
+    CompileWorker(compile_worker::Arguments),
 }
 
 /// Runs the command that the process was called with.
@@ -67,12 +84,16 @@ pub fn run() -> ExitCode {
         None => help::overview(),
         Some(Command::Demo) => demo::run(),
         Some(Command::Dev(arguments)) => return dev::run(&arguments).unwrap_or_else(Failure::report),
+        Some(Command::Start(arguments)) => return start::run(&arguments).unwrap_or_else(Failure::report),
+        Some(Command::Channel(command)) => channel::run(&command),
         Some(Command::Send(arguments)) => send::run(&arguments),
         Some(Command::Block(command)) => block::run(&command),
+        Some(Command::Module(command)) => module::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Help(arguments)) => help::run(&arguments),
         Some(Command::Version) => help::version(),
+        Some(Command::CompileWorker(arguments)) => return compile_worker::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

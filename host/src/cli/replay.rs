@@ -1,5 +1,6 @@
 //! `raddle replay`.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,12 +8,14 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use raddle_rules::{BatchEngine, GuestStack, on_guest_stack};
+use raddle_rules::store::ModuleStore;
+use raddle_rules::{BatchEngine, FilterEngine, GuestStack, on_guest_stack};
 
 use super::report::{self, Progress};
-use super::{Code, Exit, Failure, files};
-use crate::ShippedPolicy;
+use super::{Code, Exit, Failure, compile_worker, files};
+use crate::ConfigBatchPolicies;
 use crate::identity::Signer;
+use crate::node::Modules;
 use crate::replay::{BlockFile, BlockSink, Replay, ReplayError, Summary, Topic};
 
 /// Options of `raddle replay`.
@@ -65,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs a replay with the shipped batch policy, on a thread where modules may run.
+/// Runs a replay with the batch policies of the channel's configs, on a thread where modules may run.
 pub fn replay(
     genesis_name: &str,
     genesis: Bytes,
@@ -75,8 +78,11 @@ pub fn replay(
     sink: &mut (dyn BlockSink + Send),
 ) -> Result<(Summary, Duration), Failure> {
     on_guest_stack("replay", |stack: GuestStack| {
-        let engine = BatchEngine::new()?;
-        let policies = Rc::new(ShippedPolicy::load(&engine, stack)?);
+        let engine = Arc::new(BatchEngine::new()?);
+        let filters = Arc::new(FilterEngine::new(NonZeroU16::MIN)?);
+        let modules = Modules { worker: compile_worker::worker(), cache: None };
+        let store = Arc::new(ModuleStore::new(filters, Arc::clone(&engine), modules.settings()));
+        let policies = Rc::new(ConfigBatchPolicies::load(&engine, store, stack)?);
         let replay = Replay::new(genesis, topic, policies, signer.as_ref()).map_err(|error| match error {
             ReplayError::Genesis(error) => {
                 Failure::new(Code::Genesis, Exit::Usage, format!("{genesis_name}: {error}"))

@@ -25,6 +25,18 @@ pub struct ClientConfig {
     pub msp_id: Option<String>,
     /// The identity's MSP folder, with `signcerts` and `keystore`. In the file it is seen from the file's folder.
     pub msp_dir: Option<PathBuf>,
+    /// Identities that sign config updates, as far as their signatures are needed.
+    pub admins: Vec<Admin>,
+}
+
+/// An identity that signs config updates.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Admin {
+    /// The MSP that the identity belongs to.
+    pub msp_id: String,
+    /// Its MSP folder. In the file it is seen from the file's folder.
+    pub msp_dir: PathBuf,
 }
 
 /// Why the file cannot be used.
@@ -92,8 +104,11 @@ impl ClientConfig {
         }
         let read: Option<Self> = serde_saphyr::from_str(&text).map_err(|error| form(path, &error))?;
         let mut config = read.unwrap_or_default();
-        if let (Some(msp_dir), Some(folder)) = (&config.msp_dir, path.parent()) {
-            config.msp_dir = Some(folder.join(msp_dir));
+        if let Some(folder) = path.parent() {
+            config.msp_dir = config.msp_dir.map(|msp_dir| folder.join(msp_dir));
+            for admin in &mut config.admins {
+                admin.msp_dir = folder.join(&admin.msp_dir);
+            }
         }
         Ok(config)
     }
@@ -106,15 +121,12 @@ impl ClientConfig {
     /// The file cannot be written, or `msp_dir` is no UTF-8.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let msp_dir = match &self.msp_dir {
-            Some(msp_dir) => {
-                let msp_dir = msp_dir.strip_prefix(folder).unwrap_or(msp_dir);
-                let text =
-                    msp_dir.to_str().ok_or_else(|| io::Error::other("the MSP folder's name is no UTF-8"));
-                Some(text?.to_owned())
-            }
-            None => None,
+        let seen = |msp_dir: &Path| {
+            let msp_dir = msp_dir.strip_prefix(folder).unwrap_or(msp_dir);
+            let text = msp_dir.to_str().ok_or_else(|| io::Error::other("the MSP folder's name is no UTF-8"));
+            text.map(str::to_owned)
         };
+        let msp_dir = self.msp_dir.as_deref().map(seen).transpose()?;
         fs::create_dir_all(folder)?;
         let mut file = NamedTempFile::with_prefix_in(".raddle-", folder)?;
         writeln!(file, "# What commands in this folder use where no flag says otherwise.")?;
@@ -129,6 +141,17 @@ impl ClientConfig {
                 // A string of JSON is one of YAML.
                 writeln!(file, "{key}: {}", serde_json::Value::from(value.as_str()))?;
             }
+        }
+        if !self.admins.is_empty() {
+            writeln!(
+                file,
+                "# Who signs config updates, where it is needed and no --sign-as says otherwise."
+            )?;
+            writeln!(file, "admins:")?;
+        }
+        for admin in &self.admins {
+            writeln!(file, "  - msp-id: {}", serde_json::Value::from(admin.msp_id.as_str()))?;
+            writeln!(file, "    msp-dir: {}", serde_json::Value::from(seen(&admin.msp_dir)?))?;
         }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
@@ -157,6 +180,9 @@ mod tests {
             channel: Some("demo".into()),
             msp_id: Some("Org\"1\": MSP\n#".into()),
             msp_dir: Some(folder.join(".raddle/org1/ms p")),
+            admins: ["a", "b: c"]
+                .map(|name| Admin { msp_id: name.into(), msp_dir: folder.join(".raddle").join(name) })
+                .into(),
         }
     }
 

@@ -21,7 +21,7 @@ use raddle_serve::client::AtomicBroadcastClient;
 use tonic::transport::{Channel, Endpoint};
 
 pub use broadcast::{Answer, Answers, message};
-pub use config::{ClientConfig, ConfigError, FILE};
+pub use config::{Admin, ClientConfig, ConfigError, FILE};
 pub use deliver::{Deliveries, Place, range};
 pub use error::{ClientError, Detail, Refusal};
 pub use fault::{BlockFault, ConfigFault};

@@ -10,10 +10,12 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 6] = [
+pub const PAGES: [Page; 8] = [
     Page { name: "block", text: include_str!("block.md") },
+    Page { name: "channel", text: include_str!("channel.md") },
     Page { name: "cut", text: include_str!("cut.md") },
     Page { name: "dev", text: include_str!("dev.md") },
+    Page { name: "module", text: include_str!("module.md") },
     Page { name: "profile", text: include_str!("profile.md") },
     Page { name: "send", text: include_str!("send.md") },
     Page { name: "topic-dump", text: include_str!("topic-dump.md") },
@@ -25,6 +27,9 @@ pub const CODES: &str = include_str!("codes.md");
 #[doc = include_str!("block.md")]
 pub mod block {}
 
+#[doc = include_str!("channel.md")]
+pub mod channel {}
+
 #[doc = include_str!("codes.md")]
 pub mod codes {}
 
@@ -33,6 +38,9 @@ pub mod cut {}
 
 #[doc = include_str!("dev.md")]
 pub mod dev {}
+
+#[doc = include_str!("module.md")]
+pub mod module {}
 
 #[doc = include_str!("profile.md")]
 pub mod profile {}

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use prost::Message as _;
-use raddle_core::access::Access;
 use raddle_core::bundle::{BatchSize, read_genesis};
 use raddle_core::ids::ChannelId;
 use raddle_proto::common::{self, HeaderType};
@@ -116,8 +115,7 @@ impl<'a> ChannelDraft<'a> {
         let config = common::Config { sequence: 0, channel_group: Some(channel_group(self)) };
         let config = common::ConfigEnvelope { config: Some(config), last_update: None };
         let block = first_block(&self.channel, config.encode_to_vec().into(), now)?;
-        let genesis = read_genesis(block.encode_to_vec().into())?;
-        Access::read(&genesis.channel_group)?;
+        read_genesis(block.encode_to_vec().into())?;
         Ok(block)
     }
 

@@ -149,6 +149,12 @@ impl DevNetwork {
         (org1.msp_id, self.msp_dir(org1.name, "user1"))
     }
 
+    /// MSP ids and MSP folders of the admins: of OrdererOrg, Org1 and Org2.
+    pub fn admins(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let plans = std::iter::once(&ORDERER).chain(&MEMBERS);
+        plans.map(|plan| (plan.msp_id, self.msp_dir(plan.name, "admin")))
+    }
+
     /// The MSP folder of an identity, whether it is there or not.
     #[must_use]
     pub fn msp_dir(&self, organisation: &str, identity: &str) -> PathBuf {

@@ -1,12 +1,15 @@
 //! The one place where what a node meets becomes what a client of Broadcast is told.
 
+use raddle_core::modules::ModuleRefusal;
 use raddle_ordering::AppendError;
 use raddle_proto::common::Status;
 use raddle_rules::admission::{Reason, Refusal as RuleRefusal};
+use raddle_rules::store::InstallError;
 use raddle_serve::channels::{Code, Detail, Failure, NotTaken, Refusal, RefusalStatus};
 use serde_json::{Map, Value, json};
 
 use super::board::Halt;
+use super::rules::BrokenFilter;
 use super::workers::NotCompleted;
 
 /// A filter refuses the envelope.
@@ -15,8 +18,10 @@ pub const FILTER: Code = Code(1104);
 pub const INVARIANT: Code = Code(1105);
 /// The channel is in maintenance.
 pub const MAINTENANCE: Code = Code(1106);
-/// Config updates are not taken.
+/// A config update does not fit the channel's config, or lacks signatures.
 pub const CONFIG_UPDATE: Code = Code(1107);
+/// A config update does with modules what it may not, or a module cannot be installed.
+pub const MODULE: Code = Code(3010);
 /// A filter fails at the envelope, on every orderer alike.
 pub const FILTER_FAULT: Code = Code(2001);
 /// A filter does not run on this orderer.
@@ -31,12 +36,13 @@ pub const NOT_READY: Code = Code(4104);
 pub const BUG: Code = Code(9001);
 
 /// All codes that a node answers with.
-pub const CODES: [Code; 10] = [
+pub const CODES: [Code; 11] = [
     FILTER,
     INVARIANT,
     MAINTENANCE,
     CONFIG_UPDATE,
     FILTER_FAULT,
+    MODULE,
     FILTER_LOCAL,
     ORDERED_LOG,
     HALTED,
@@ -114,20 +120,55 @@ pub fn held() -> Failure {
     Failure { info, detail: detail(NOT_READY, json!({ "cause": "the channel waits for a config update" })) }
 }
 
+/// The chain does not keep up with the log.
+#[must_use]
+pub fn behind() -> Failure {
+    let info = "this orderer is behind the channel's log; try again later".into();
+    Failure { info, detail: detail(NOT_READY, json!({ "cause": "the channel's chain is behind its log" })) }
+}
+
 /// A judgement was not completed.
 #[must_use]
 pub fn not_completed(error: NotCompleted) -> Failure {
     Failure { info: error.to_string(), detail: Detail::from(BUG) }
 }
 
-/// Config updates are not taken: gateways shall try another orderer.
+/// A config update is refused. Fabric's sentence.
 #[must_use]
-pub fn no_config_updates() -> Refusal {
-    Refusal {
-        status: RefusalStatus::ServiceUnavailable,
-        info: "this version of the orderer takes no config updates".into(),
-        detail: Detail::from(CONFIG_UPDATE),
+pub fn bad_update(info: &str) -> NotTaken {
+    let detail = Detail::from(CONFIG_UPDATE);
+    Refusal { status: RefusalStatus::BadRequest, info: info.to_owned(), detail }.into()
+}
+
+/// A config update does with modules what it may not.
+#[must_use]
+pub fn bad_module(refusal: &ModuleRefusal) -> NotTaken {
+    let detail = Detail::from(MODULE);
+    Refusal { status: RefusalStatus::BadRequest, info: refusal.to_string(), detail }.into()
+}
+
+/// A module of a config update cannot be installed: it is to be changed, or this orderer fails at it.
+#[must_use]
+pub fn not_installed(module: &str, error: &InstallError) -> NotTaken {
+    let info = format!("module {module} cannot be installed: {error}");
+    let detail = detail(MODULE, json!({ "module": module }));
+    match error.is_refusal() {
+        true => Refusal { status: RefusalStatus::BadRequest, info, detail }.into(),
+        false => Failure { info, detail: Detail { code: FILTER_LOCAL, ..detail } }.into(),
     }
+}
+
+/// A config cannot be signed.
+#[must_use]
+pub fn not_signed() -> Failure {
+    Failure { info: "the config cannot be signed by this orderer".into(), detail: Detail::from(BUG) }
+}
+
+/// A filter of the channel's own cannot be run here: gateways shall try another orderer.
+#[must_use]
+pub fn broken(filter: &BrokenFilter) -> Failure {
+    let detail = detail(FILTER_LOCAL, json!({ "module": filter.name, "cause": filter.cause }));
+    Failure { info: format!("filter {} cannot be run by this orderer", filter.name), detail }
 }
 
 fn detail(code: Code, members: Value) -> Detail {

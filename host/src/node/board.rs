@@ -1,16 +1,17 @@
 //! Where a channel stands: what Broadcast waits for, what Deliver follows, what people are told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use raddle_core::chain::ChainError;
 use raddle_core::ids::{BlockNumber, Offset};
 use raddle_ledger::CommitError;
 use raddle_ordering::{Mismatch, ReadError};
 use raddle_rules::LoadError;
+use raddle_rules::admission::RuleSetError;
 use raddle_serve::channels::{Condition, Standing};
 use tokio::sync::watch;
 
-use super::RulesError;
 use super::answers;
 use crate::identity::SignerError;
 
@@ -45,7 +46,7 @@ pub enum Halt {
         /// Where the config stands.
         offset: Offset,
         /// Why.
-        cause: Arc<RulesError>,
+        cause: Arc<RuleSetError>,
     },
     /// A block cannot be signed.
     #[error("block {number} cannot be signed: {cause}")]
@@ -86,6 +87,11 @@ pub struct Board {
     standing: watch::Sender<Standing>,
     /// Whether envelopes wait for a config that was appended again.
     is_held: watch::Sender<bool>,
+    /// The last record that is known to be in the log, and the last one that the chain has taken.
+    appended: AtomicI64,
+    taken: AtomicI64,
+    /// Changes when the chain has taken a record and somebody waits for it.
+    has_taken: watch::Sender<()>,
 }
 
 impl Board {
@@ -97,6 +103,31 @@ impl Board {
             doing: watch::Sender::new(Doing::Starting),
             standing: watch::Sender::new(Standing { height, condition }),
             is_held: watch::Sender::new(false),
+            appended: AtomicI64::new(Offset::NOTHING_READ.0),
+            taken: AtomicI64::new(Offset::NOTHING_READ.0),
+            has_taken: watch::Sender::new(()),
+        }
+    }
+
+    /// Waits until the chain is at most `records` behind the log.
+    pub(super) async fn keeps_up(&self, records: i64) {
+        let mut has_taken = self.has_taken.subscribe();
+        let is_near = |_: &()| {
+            let (appended, taken) = (self.appended.load(Ordering::SeqCst), self.taken.load(Ordering::SeqCst));
+            appended.saturating_sub(taken) <= records
+        };
+        // The sender lives as long as the board.
+        let _ = has_taken.wait_for(is_near).await;
+    }
+
+    pub(super) fn appended(&self, offset: Offset) {
+        self.appended.fetch_max(offset.0, Ordering::SeqCst);
+    }
+
+    pub(super) fn taken(&self, offset: Offset) {
+        self.taken.store(offset.0, Ordering::SeqCst);
+        if self.has_taken.receiver_count() > 0 {
+            self.has_taken.send_replace(());
         }
     }
 

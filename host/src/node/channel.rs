@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use raddle_core::access::PolicyVerdict;
-use raddle_core::bundle::{Bundle, ConsensusState};
+use raddle_core::bundle::{Bundle, ConsensusState, CurrentConfig};
 use raddle_core::ids::ChannelId;
 use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS, ORDERER_WRITERS};
 use raddle_ledger::Ledger;
 use raddle_ordering::{AppendError, OrderedLog};
 use raddle_proto::common::Status;
 use raddle_proto::wire::{self, Envelope, KafkaMessage};
-use raddle_rules::admission::{ExpirationChecks, Filters, Reason, Refusal as RuleRefusal};
+use raddle_rules::admission::{ExpirationChecks, Filters, Reason, Refusal as RuleRefusal, RuleSetError};
 use raddle_rules::shipped::SIGNATURE;
 use raddle_rules::{Case, Timestamp};
 use raddle_serve::channels::{
@@ -23,8 +22,9 @@ use tokio::time::timeout;
 
 use super::answers;
 use super::board::{Board, Doing};
+use super::config::ConfigMaker;
 use super::judge::EnvelopeJudge;
-use super::rules::{Rules, RulesError, RulesMaker};
+use super::rules::{Rules, RulesMaker};
 use super::usage::Usage;
 use super::workers::Workers;
 
@@ -46,6 +46,9 @@ pub struct Channel {
     ledger: Ledger,
     board: Arc<Board>,
     workers: Arc<Workers>,
+    configs: ConfigMaker,
+    /// Of their own, so that no envelope waits while a module is compiled.
+    config_workers: Arc<Workers>,
     usage: Arc<Usage>,
 }
 
@@ -57,15 +60,18 @@ pub(super) struct ChannelParts {
     pub(super) ledger: Ledger,
     pub(super) board: Arc<Board>,
     pub(super) workers: Arc<Workers>,
+    pub(super) configs: ConfigMaker,
+    pub(super) config_workers: Arc<Workers>,
     pub(super) usage: Arc<Usage>,
 }
 
 impl Channel {
     /// A channel with these rules, whose records go to the log and whose blocks come from the ledger.
     pub(super) fn new(parts: ChannelParts) -> Self {
-        let ChannelParts { rules, maker, log, ledger, board, workers, usage } = parts;
-        let id = ledger.channel().clone();
-        Self { id, rules: ArcSwap::from_pointee(rules), maker, log, ledger, board, workers, usage }
+        let ChannelParts { rules, maker, log, ledger, board, workers, configs, config_workers, usage } =
+            parts;
+        let (id, rules) = (ledger.channel().clone(), ArcSwap::from_pointee(rules));
+        Self { id, rules, maker, log, ledger, board, workers, configs, config_workers, usage }
     }
 
     /// Its id.
@@ -100,21 +106,43 @@ impl Channel {
         self.maker.expiration
     }
 
-    /// From now on the channel judges by the config in this envelope: config, sequence and filters change at once.
+    pub(super) const fn configs(&self) -> &ConfigMaker {
+        &self.configs
+    }
+
+    /// From now on the channel judges by this config: config, sequence and filters change at once. Blocks while a
+    /// module is compiled that this orderer has not seen.
     ///
     /// # Errors
     ///
-    /// The config gives no rules; those of before stay.
-    pub(super) fn change_rules(&self, config_envelope: Bytes) -> Result<(), RulesError> {
-        self.rules.store(Arc::new(self.maker.make(config_envelope)?));
+    /// The standard filters do not take the config; the rules of before stay.
+    pub(super) fn change_rules(&self, config: Arc<CurrentConfig>) -> Result<(), RuleSetError> {
+        self.rules.store(Arc::new(self.maker.make(config)?));
         Ok(())
+    }
+
+    /// Tries again to run the filters that this orderer could not run; answers whether there is still one.
+    pub(super) fn try_again(&self) -> bool {
+        let rules = self.rules();
+        if !rules.is_incomplete() {
+            return false;
+        }
+        match self.maker.make(Arc::clone(&rules.config)) {
+            Ok(made) => {
+                let is_incomplete = made.is_incomplete();
+                // Unless another config has come meanwhile.
+                self.rules.compare_and_swap(&rules, Arc::new(made));
+                is_incomplete
+            }
+            Err(_) => true,
+        }
     }
 }
 
 impl BroadcastChannel for Channel {
     fn admit(&self, received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
         let rules = self.rules();
-        if is_closed_to_normal_envelopes(rules.set.bundle()) {
+        if is_closed_to_normal_envelopes(rules.bundle()) {
             let refusal = Refusal {
                 status: RefusalStatus::ServiceUnavailable,
                 info: "normal transactions are rejected: maintenance mode".into(),
@@ -126,12 +154,15 @@ impl BroadcastChannel for Channel {
         let board = Arc::clone(&self.board);
         let judged = self.workers.run(move |stack| {
             let Received { envelope, channel_header, signature_header, at } = received;
-            let access = Arc::clone(&rules.access);
+            let access = Arc::clone(rules.access());
             let judge = EnvelopeJudge::new(access, envelope.clone(), &signature_header, Arc::clone(&usage));
             let case = Case::new(envelope.clone(), Ok(channel_header), timestamp(at), Box::new(judge));
-            let config_sequence = rules.set.bundle().sequence;
+            let config_sequence = rules.bundle().sequence;
             match usage.filters(|| rules.set.admit(stack, Filters::All, &case)) {
-                Ok(()) => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
+                Ok(()) => match rules.broken.first() {
+                    Some(filter) => Err(answers::broken(filter).into()),
+                    None => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
+                },
                 Err(refusal) => {
                     let proof = why_denied(&rules, &refusal, &envelope);
                     Err(answers::not_taken(refusal, proof.as_deref()))
@@ -146,8 +177,20 @@ impl BroadcastChannel for Channel {
         })
     }
 
-    fn admit_config_update(&self, _received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
-        Box::pin(async { Err(answers::no_config_updates().into()) })
+    fn admit_config_update(&self, received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
+        let rules = self.rules();
+        let configs = self.configs.clone();
+        let board = Arc::clone(&self.board);
+        let made = self.config_workers.run(move |stack| {
+            let config_sequence = rules.bundle().sequence;
+            let envelope = configs.make(stack, &rules, &received.envelope, timestamp(received.at))?;
+            Ok::<_, NotTaken>(Admitted { envelope, config_sequence, class: wire::Class::Config })
+        });
+        Box::pin(async move {
+            let admitted = made.await.unwrap_or_else(|error| Err(answers::not_completed(error).into()))?;
+            wait_until_ordering(&board).await?;
+            Ok(admitted)
+        })
     }
 
     fn append(&self, admitted: Admitted) -> BoxFuture<Result<(), Failure>> {
@@ -159,14 +202,21 @@ impl BroadcastChannel for Channel {
         };
         // Takes its place in the order here, before the future is first polled.
         let appended = self.log.append(&self.id, record.marshal());
+        let board = Arc::clone(&self.board);
         Box::pin(async move {
-            appended.await.map(|_| ()).map_err(|error: AppendError| answers::not_appended(&error))
+            let offset = appended.await.map_err(|error: AppendError| answers::not_appended(&error))?;
+            board.appended(offset);
+            Ok(())
         })
     }
 }
 
-/// Waits while the channel starts, and while a config update that was appended again is not settled: what passes
-/// meanwhile would be admitted under a config that is about to change.
+/// Records by which the chain may be behind the log before envelopes wait. A config makes all of them stale: they are
+/// judged and appended again, and what is taken faster than the chain can do that would never come to an end.
+const BEHIND_MAX: i64 = 2000;
+
+/// Waits while the channel starts, while the chain is far behind the log, and while a config update that was appended
+/// again is not settled: what passes meanwhile would be admitted under a config that is about to change.
 ///
 /// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `WaitReady`.
 async fn wait_until_ordering(board: &Board) -> Result<(), Failure> {
@@ -182,10 +232,11 @@ async fn wait_until_ordering(board: &Board) -> Result<(), Failure> {
         Err(_) => return Err(answers::starting()),
     }
     match timeout(WAIT_MAX, held.wait_for(|is_held| !is_held)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => Err(answers::stopped()),
-        Err(_) => Err(answers::held()),
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) => return Err(answers::stopped()),
+        Err(_) => return Err(answers::held()),
     }
+    timeout(WAIT_MAX, board.keeps_up(BEHIND_MAX)).await.map_err(|_| answers::behind())
 }
 
 /// Who signed and what was needed, if the signature policy is what refuses. It goes to the log at debug, and to the
@@ -196,14 +247,14 @@ fn why_denied(rules: &Rules, refusal: &RuleRefusal, envelope: &Envelope) -> Opti
     if !is_denied {
         return None;
     }
-    let bundle = rules.set.bundle();
+    let bundle = rules.bundle();
     let policy = match bundle.consensus.state {
         ConsensusState::Normal => CHANNEL_WRITERS,
         ConsensusState::Maintenance => ORDERER_WRITERS,
     };
-    let proof = rules.access.prove(policy, envelope)?.render(PROOF_BYTES_MAX);
+    let proof = rules.access().prove(policy, envelope)?.render(PROOF_BYTES_MAX);
     tracing::debug!(channel = %bundle.channel, info = %refusal.info, %proof, "envelope refused");
-    let may_read = rules.access.evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
+    let may_read = rules.access().evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
     may_read.then_some(proof)
 }
 

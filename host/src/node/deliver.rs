@@ -44,7 +44,7 @@ impl DeliverChannel for Channel {
     }
 
     fn config_sequence(&self) -> ConfigSequence {
-        self.rules().set.bundle().sequence
+        self.rules().bundle().sequence
     }
 
     fn may_read(&self, envelope: &Envelope) -> BoxFuture<Result<ConfigSequence, NotRead>> {
@@ -69,21 +69,21 @@ impl DeliverChannel for Channel {
 /// Source: fabric v2.5.16 `orderer/common/server/server.go` `Deliver`, `common/deliver/acl.go` `Evaluate`,
 /// `orderer/common/msgprocessor/sigfilter.go` `Apply`.
 fn may_read(rules: &Rules, envelope: &Envelope) -> Result<ConfigSequence, NotRead> {
-    let bundle = rules.set.bundle();
+    let bundle = rules.bundle();
     let policy = match bundle.consensus.state {
         ConsensusState::Normal => CHANNEL_READERS,
         ConsensusState::Maintenance => ORDERER_READERS,
     };
-    let text = match rules.access.evaluate(policy, envelope) {
+    let text = match rules.access().evaluate(policy, envelope) {
         PolicyVerdict::Satisfied => return Ok(bundle.sequence),
         PolicyVerdict::Denied(text) => format!("{text}: permission denied"),
         PolicyVerdict::Missing => format!("could not find policy {policy}"),
         PolicyVerdict::Unreadable(error) => format!("could not convert message to signedData: {error}"),
     };
-    let proof = rules.access.prove(policy, envelope).map(|proof| proof.render(PROOF_BYTES_MAX));
+    let proof = rules.access().prove(policy, envelope).map(|proof| proof.render(PROOF_BYTES_MAX));
     tracing::debug!(channel = %bundle.channel, text, proof, "reader denied");
     // In maintenance who may usually read the channel may know why it may not now.
     let may_know = policy != CHANNEL_READERS
-        && rules.access.evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
+        && rules.access().evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
     Err(Denied { text, proof: proof.filter(|_| may_know).map(Value::String) }.into())
 }

@@ -9,9 +9,11 @@
 pub mod answers;
 mod board;
 mod channel;
+mod config;
 mod deliver;
 mod driver;
 mod judge;
+mod modules;
 mod observer;
 mod rules;
 mod usage;
@@ -23,26 +25,33 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use prost::Message as _;
+use raddle_core::bundle::{GenesisError, read_config_of};
 use raddle_core::ids::{BlockNumber, ChannelId};
 use raddle_ledger::Ledger;
 use raddle_ordering::OrderedLog;
 use raddle_proto::common;
-use raddle_rules::admission::{ExpirationChecks, StandardFilters};
+use raddle_rules::admission::{ExpirationChecks, RuleSetError, StandardFilters};
+use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, EngineError, FilterEngine, LoadError, StackError};
 use raddle_serve::channels::{Channels, DeliverChannel, Found};
 use tokio::runtime::Handle;
 
 pub use board::{Board, Doing, Halt};
 pub use channel::Channel;
+pub use modules::Modules;
 pub use observer::{Committed, NoObserver, Observer};
-pub use rules::{Rules, RulesError};
+pub use rules::{BrokenFilter, Rules};
 pub use usage::{Usage, Used};
 pub use workers::{NotCompleted, Workers};
 
 use crate::identity::Signer;
 use channel::ChannelParts;
+use config::ConfigMaker;
 use driver::Threads;
 use rules::RulesMaker;
+
+/// Threads on which config updates are judged. A module that takes long to compile holds up other updates only.
+const CONFIG_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// How a node judges.
 #[derive(Clone, Copy, Debug)]
@@ -61,12 +70,22 @@ pub struct NodeSettings {
     ///
     /// - Default: no.
     pub counts_usage: bool,
+    /// Whether a channel on Kafka may be given the capability for batch policies of its own: a Go orderer that meets
+    /// it ends.
+    ///
+    /// - Default: no.
+    pub allows_batch_policies: bool,
 }
 
 impl Default for NodeSettings {
     fn default() -> Self {
         let filter_threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { filter_threads, expiration: ExpirationChecks::On, counts_usage: false }
+        Self {
+            filter_threads,
+            expiration: ExpirationChecks::On,
+            counts_usage: false,
+            allows_batch_policies: false,
+        }
     }
 }
 
@@ -81,19 +100,29 @@ pub struct NodeParts {
     pub observer: Arc<dyn Observer>,
     /// Where the node's timers and appends run. It must outlive the node.
     pub runtime: Handle,
+    /// How modules of channel configs are compiled.
+    pub modules: Modules,
 }
 
 /// Why a node, or one of its channels, does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// The channel's config gives no rules.
+    /// The channel's config cannot be ordered by.
+    #[error("channel {channel}: {cause}")]
+    Config {
+        /// Which channel.
+        channel: ChannelId,
+        /// Why.
+        cause: GenesisError,
+    },
+    /// The standard filters do not take the channel's config.
     #[error("channel {channel}: {cause}")]
     Rules {
         /// Which channel.
         channel: ChannelId,
         /// Why.
-        cause: RulesError,
+        cause: RuleSetError,
     },
     /// The ledger cannot be read.
     #[error(transparent)]
@@ -128,7 +157,10 @@ pub struct Node {
     parts: NodeParts,
     maker: RulesMaker,
     batches: Arc<BatchEngine>,
+    store: Arc<ModuleStore>,
+    configs: ConfigMaker,
     workers: Arc<Workers>,
+    config_workers: Arc<Workers>,
     usage: Arc<Usage>,
     channels: RwLock<BTreeMap<String, Running>>,
 }
@@ -148,14 +180,27 @@ impl Node {
     ///
     /// The sandbox or its threads do not start.
     pub fn new(parts: NodeParts, settings: NodeSettings) -> Result<Self, NodeError> {
-        let engine = FilterEngine::new(slots(settings.filter_threads))?;
+        // One slot more for each thread on which configs are made.
+        let engine = Arc::new(FilterEngine::new(slots(settings.filter_threads))?);
+        let batches = Arc::new(BatchEngine::new()?);
         let standard = Arc::new(StandardFilters::load(&engine)?);
+        let store = Arc::new(ModuleStore::new(engine, Arc::clone(&batches), parts.modules.settings()));
+        let usage = Arc::new(Usage::new(settings.counts_usage));
+        let configs = ConfigMaker {
+            signer: Arc::clone(&parts.signer),
+            store: Arc::clone(&store),
+            usage: Arc::clone(&usage),
+            allows_batch_policies: settings.allows_batch_policies,
+        };
         Ok(Self {
             parts,
-            maker: RulesMaker { standard, expiration: settings.expiration },
-            batches: Arc::new(BatchEngine::new()?),
-            workers: Arc::new(Workers::start(settings.filter_threads)?),
-            usage: Arc::new(Usage::new(settings.counts_usage)),
+            maker: RulesMaker { standard, store: Arc::clone(&store), expiration: settings.expiration },
+            batches,
+            store,
+            configs,
+            workers: Arc::new(Workers::start("filters", settings.filter_threads)?),
+            config_workers: Arc::new(Workers::start("configs", CONFIG_THREADS)?),
+            usage,
             channels: RwLock::default(),
         })
     }
@@ -167,7 +212,9 @@ impl Node {
     /// See [`NodeError`]. What keeps it from ordering once it runs, its [`Board`] tells.
     pub fn start_channel(&self, ledger: Ledger) -> Result<Arc<Channel>, NodeError> {
         let id = ledger.channel().clone();
-        let rules = self.maker.make(config_of(&ledger)?);
+        let config = read_config_of(config_of(&ledger)?)
+            .map_err(|cause| NodeError::Config { channel: id.clone(), cause })?;
+        let rules = self.maker.make(Arc::new(config));
         let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
         if channels.contains_key(&id.0) {
@@ -181,6 +228,8 @@ impl Node {
             ledger: ledger.clone(),
             board: Arc::clone(&board),
             workers: Arc::clone(&self.workers),
+            configs: self.configs.clone(),
+            config_workers: Arc::clone(&self.config_workers),
             usage: Arc::clone(&self.usage),
         }));
         let threads = Threads::start(driver::Parts {
@@ -188,6 +237,7 @@ impl Node {
             ledger,
             node: self.parts.clone(),
             batches: Arc::clone(&self.batches),
+            store: Arc::clone(&self.store),
             board,
             usage: Arc::clone(&self.usage),
         })?;

@@ -2,55 +2,96 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use raddle_core::access::{Access, AccessError};
-use raddle_core::bundle::{GenesisError, read_config_of};
+use raddle_core::access::Access;
+use raddle_core::bundle::{Bundle, CurrentConfig};
+use raddle_core::modules::{ActiveFilter, active_modules};
 use raddle_rules::NoLog;
-use raddle_rules::admission::{ExpirationChecks, RuleSet, RuleSetError, StandardFilters};
+use raddle_rules::admission::{CustomFilter, ExpirationChecks, RuleSet, RuleSetError, StandardFilters};
+use raddle_rules::store::{Effort, ModuleStore, Profile1};
 
-/// What a channel judges by: bundle, config sequence and rules are one value, so that no envelope is judged by one
+/// What a channel judges by: config, config sequence and rules are one value, so that no envelope is judged by one
 /// config and stamped with another.
 pub struct Rules {
-    /// Who may do what.
-    pub access: Arc<Access>,
-    /// The filters; they know the bundle.
+    /// The config, and who may do what under it.
+    pub config: Arc<CurrentConfig>,
+    /// The filters; they know the config's bundle.
     pub set: RuleSet,
+    /// Filters of the channel's own that cannot be run here. While there is one, normal envelopes are not taken.
+    pub broken: Vec<BrokenFilter>,
 }
 
-/// Why a config gives no rules.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RulesError {
-    /// The envelope holds no config that can be ordered by.
-    #[error(transparent)]
-    Config(#[from] GenesisError),
-    /// The channel's config says nothing usable about who may do what.
-    #[error("the channel's config cannot be used: {0}")]
-    Access(#[from] AccessError),
-    /// The filters cannot be bound to the channel's config.
-    #[error(transparent)]
-    Filters(#[from] RuleSetError),
+/// A filter that cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("filter {name} cannot be run: {cause}")]
+pub struct BrokenFilter {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub cause: String,
+    /// Whether no orderer can run it. Otherwise this one tries again.
+    pub is_verdict: bool,
+}
+
+impl Rules {
+    /// What ordering needs of the config.
+    #[must_use]
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.config.bundle
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn access(&self) -> &Arc<Access> {
+        &self.config.access
+    }
+
+    /// Whether this orderer has something to try again.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.broken.iter().any(|filter| !filter.is_verdict)
+    }
 }
 
 /// Makes rules of configs. Clones share the compiled filters.
 #[derive(Clone)]
 pub(super) struct RulesMaker {
     pub(super) standard: Arc<StandardFilters>,
+    pub(super) store: Arc<ModuleStore>,
     pub(super) expiration: ExpirationChecks,
 }
 
 impl RulesMaker {
-    /// Reads the config in a marshalled CONFIG envelope, and binds the filters to it.
+    /// Binds the standard filters, and those that the config carries. Blocks while a module is compiled.
     ///
     /// # Errors
     ///
-    /// See [`RulesError`].
-    pub(super) fn make(&self, config_envelope: Bytes) -> Result<Rules, RulesError> {
-        let (bundle, channel_group) = read_config_of(config_envelope)?;
-        let access = Arc::new(Access::read(&channel_group)?);
-        let set = RuleSet::new(&Arc::new(bundle), &self.standard, self.expiration, Vec::new(), |_| {
-            Arc::new(NoLog)
-        })?;
-        Ok(Rules { access, set })
+    /// The standard filters cannot be bound. What is wrong with the channel's own is in [`Rules::broken`].
+    pub(super) fn make(&self, config: Arc<CurrentConfig>) -> Result<Rules, RuleSetError> {
+        let (mut filters, mut broken) = (Vec::new(), Vec::new());
+        for filter in active_modules(&config.config, &config.bundle, &Profile1).filters {
+            match self.prepare(&config, filter) {
+                Ok(filter) => filters.push(filter),
+                Err(filter) => {
+                    tracing::error!(channel = %config.channel(), %filter, "normal envelopes are not taken");
+                    broken.push(filter);
+                }
+            }
+        }
+        let set =
+            RuleSet::new(&config.bundle, &self.standard, self.expiration, filters, |_| Arc::new(NoLog))?;
+        Ok(Rules { config, set, broken })
+    }
+
+    fn prepare(&self, config: &CurrentConfig, filter: ActiveFilter) -> Result<CustomFilter, BrokenFilter> {
+        let ActiveFilter { name, spec } = filter;
+        let spec = match spec {
+            Ok(spec) => spec,
+            Err(refusal) => return Err(BrokenFilter { name, cause: refusal.to_string(), is_verdict: true }),
+        };
+        self.store.prepare_filter(&config.channel().0, &spec, Effort::Loose).map_err(|error| BrokenFilter {
+            name,
+            cause: error.to_string(),
+            is_verdict: error.is_verdict(),
+        })
     }
 }

@@ -9,7 +9,7 @@ use nix::time::{ClockId, clock_gettime};
 use raddle_core::batch_policy::{
     Batch, BatchPolicies, BatchPolicy, EnvelopeInfo, Fault, LocalFault, Pending,
 };
-use raddle_core::bundle::Bundle;
+use raddle_core::bundle::CurrentConfig;
 
 /// Counters of a node, from its start on.
 ///
@@ -108,8 +108,8 @@ impl<P> Metered<P> {
 }
 
 impl<P: BatchPolicies> BatchPolicies for Metered<P> {
-    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
-        let inner = self.inner.batch_policy(bundle)?;
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+        let inner = self.inner.batch_policy(config)?;
         Ok(Rc::new(Metered { inner, usage: Arc::clone(&self.usage) }))
     }
 }

@@ -23,16 +23,16 @@ pub struct Workers {
 pub struct NotCompleted;
 
 impl Workers {
-    /// Starts `count` threads.
+    /// Starts `count` threads, named after what they do.
     ///
     /// # Errors
     ///
     /// The system gives no thread, or no addresses for its stack.
-    pub fn start(count: NonZeroUsize) -> Result<Self, StackError> {
+    pub fn start(name: &str, count: NonZeroUsize) -> Result<Self, StackError> {
         let (queue, jobs) = unbounded::<Job>();
         for index in 0..count.get() {
             let jobs = jobs.clone();
-            spawn_on_guest_stack(&format!("filters-{index}"), move |stack| {
+            spawn_on_guest_stack(&format!("{name}-{index}"), move |stack| {
                 for job in jobs {
                     // The one who asked learns it by the answer that does not come.
                     let _ = catch_unwind(AssertUnwindSafe(|| job(stack)));
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_the_job_and_not_the_thread() {
-        let workers = Workers::start(NonZeroUsize::MIN).unwrap();
+        let workers = Workers::start("test", NonZeroUsize::MIN).unwrap();
         let failed = workers.run(|_| -> u8 { panic!("a job that panics") }).await;
         assert_eq!(failed, Err(NotCompleted));
         assert_eq!(workers.run(|_| 7).await, Ok(7));
@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_nobody_waits_for_is_not_worked_out() {
-        let workers = Workers::start(NonZeroUsize::MIN).unwrap();
+        let workers = Workers::start("test", NonZeroUsize::MIN).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let first = workers.run(move |_| wait.recv().is_ok());
         let (seen, has_run) = std::sync::mpsc::channel();

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use raddle_core::batch_policy::BatchPolicies;
 use raddle_core::block::BlockHash;
-use raddle_core::bundle::{Bundle, Genesis, read_genesis};
+use raddle_core::bundle::{CurrentConfig, Genesis, read_genesis};
 use raddle_core::chain::{Action, Chain, ChainState, Class, CutBlock, Event, Note, Purpose, Verdict};
 use raddle_core::cutter::CutReason;
 use raddle_core::ids::{ChannelId, Offset};
@@ -99,7 +99,7 @@ pub enum Told<'a> {
 pub struct Replay<'a> {
     topic: &'a Topic,
     genesis: common::Block,
-    bundle: Arc<Bundle>,
+    config: Arc<CurrentConfig>,
     chain: Chain,
     signer: Option<&'a Signer>,
     channels: Channels,
@@ -131,16 +131,15 @@ impl<'a> Replay<'a> {
         policies: Rc<dyn BatchPolicies>,
         signer: Option<&'a Signer>,
     ) -> Result<Self, ReplayError> {
-        let Genesis { block: genesis, bundle, .. } = read_genesis(genesis)?;
-        let bundle = Arc::new(bundle);
+        let Genesis { block: genesis, config } = read_genesis(genesis)?;
         let header = genesis.header.clone().unwrap_or_default();
         let genesis_hash = hash::block_header_hash(header.number, &header.previous_hash, &header.data_hash);
-        let chain = Chain::new(ChainState::genesis(BlockHash(genesis_hash)), Arc::clone(&bundle), policies)
+        let chain = Chain::new(ChainState::genesis(BlockHash(genesis_hash)), Arc::clone(&config), policies)
             .map_err(|error| ReplayError::Chain { name: topic.name(), line: 0, error })?;
         Ok(Self {
             topic,
             genesis,
-            bundle,
+            config,
             chain,
             signer,
             channels: Channels::default(),
@@ -153,7 +152,7 @@ impl<'a> Replay<'a> {
     /// The channel, as the genesis block names it.
     #[must_use]
     pub fn channel(&self) -> &ChannelId {
-        &self.bundle.channel
+        self.config.channel()
     }
 
     /// Reads the topic to its end. Blocks go to `sink`, the genesis block first; `position_bytes` follows how much of
@@ -219,7 +218,7 @@ impl<'a> Replay<'a> {
             return Ok(());
         }
         let Some(channel) = channel_of(value.clone()) else { return Ok(()) };
-        if channel == self.bundle.channel.0 {
+        if channel == self.config.channel().0 {
             self.channels.own += 1;
             return Ok(());
         }
@@ -232,7 +231,7 @@ impl<'a> Replay<'a> {
         ReplayError::OtherChannel {
             name: self.topic.name(),
             found: self.channels.other_name.clone(),
-            expected: self.bundle.channel.0.clone(),
+            expected: self.config.channel().0.clone(),
         }
     }
 

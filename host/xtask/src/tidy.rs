@@ -50,6 +50,7 @@ const RULES: &[Rule] = rules![
     rust::functions_fit_the_screen,
     rust::nothing_panics_outside_of_tests,
     rust::the_lints_on_panics_are_lifted_in_tests_alone,
+    rust::unsafe_code_stands_in_one_file,
     rust::no_test_is_ignored,
     purity::pure_crates_ask_no_clock_and_touch_nothing,
     purity::core_has_one_order,

@@ -43,6 +43,20 @@ where
     }
 }
 
+/// Whether a message that [`go_decode`] takes has fields that it drops: unknown ones, or known ones of another wire
+/// type, in the message or in one inside it.
+///
+/// # Errors
+///
+/// Those of [`go_decode`].
+pub fn has_unknown_fields<M: prost::Name>(bytes: &[u8]) -> Result<bool, WireError> {
+    let name = M::full_name();
+    match schema(&name) {
+        Some(schema) => Ok(!is_plain(schema, bytes, 0..bytes.len(), 0)?),
+        None => Err(WireError::NoSchema { name }),
+    }
+}
+
 fn decode_by<M>(schema: &MessageSchema, bytes: Bytes) -> Result<M, WireError>
 where
     M: prost::Message + Default,
@@ -250,6 +264,17 @@ mod tests {
         // Not so Google's own types.
         let header: ChannelHeader = go_decode(Bytes::from_static(&[0x18, 1])).unwrap();
         assert_eq!(header.timestamp, None);
+    }
+
+    #[test]
+    fn fields_that_get_lost_are_told() {
+        let group = nested_groups(3);
+        assert_eq!(has_unknown_fields::<ConfigGroup>(&group), Ok(false));
+        assert_eq!(has_unknown_fields::<ConfigGroup>(&[&group[..], &[0x78, 1]].concat()), Ok(true));
+        // An entry of the map of values, with a value whose version is a text.
+        let inside = field(0x1a, &field(0x12, &field(0x0a, b"7")));
+        assert_eq!(has_unknown_fields::<ConfigGroup>(&inside), Ok(true));
+        assert!(has_unknown_fields::<ConfigGroup>(&[0x12, 9]).is_err());
     }
 
     #[test]

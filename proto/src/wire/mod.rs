@@ -21,7 +21,7 @@ mod records;
 mod schema;
 mod walk;
 
-pub use decode::{MESSAGE_DEPTH_MAX, go_decode};
+pub use decode::{MESSAGE_DEPTH_MAX, go_decode, has_unknown_fields};
 pub use envelope::Envelope;
 pub use error::WireError;
 pub use headers::{HeaderError, Headers, channel_header, headers, signature_header};

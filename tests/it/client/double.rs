@@ -44,6 +44,15 @@ pub enum Manner {
     DeliversNothing,
 }
 
+/// What an orderer of a test's own makes of an envelope: blocks that come, and whether the envelope is refused.
+pub struct Reaction {
+    pub blocks: Vec<common::Block>,
+    pub refusal: Option<(Status, String)>,
+}
+
+/// Decides that, from the blocks so far.
+pub type React = dyn Fn(&[common::Block], &common::Envelope) -> Reaction + Send + Sync;
+
 /// Runs until it is dropped.
 pub struct Double {
     pub address: String,
@@ -53,7 +62,9 @@ pub struct Double {
 
 #[derive(Clone)]
 struct Orderer {
+    channel: &'static str,
     manner: Manner,
+    react: Option<Arc<React>>,
     blocks: Arc<watch::Sender<Vec<common::Block>>>,
 }
 
@@ -85,8 +96,22 @@ impl Double {
     }
 
     pub fn start(blocks: Vec<common::Block>, manner: Manner) -> Self {
+        Self::serve("mychannel", blocks, manner, None)
+    }
+
+    /// Serves another channel, and does with envelopes what `react` says.
+    pub fn reacting(channel: &'static str, blocks: Vec<common::Block>, react: Arc<React>) -> Self {
+        Self::serve(channel, blocks, Manner::Fair, Some(react))
+    }
+
+    fn serve(
+        channel: &'static str,
+        blocks: Vec<common::Block>,
+        manner: Manner,
+        react: Option<Arc<React>>,
+    ) -> Self {
         let blocks = Arc::new(watch::Sender::new(blocks));
-        let orderer = Orderer { manner, blocks: Arc::clone(&blocks) };
+        let orderer = Orderer { channel, manner, react, blocks: Arc::clone(&blocks) };
         let (address, stop) = serve_in_thread(move |listener, stopped| async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             tonic::transport::Server::builder()
@@ -161,6 +186,16 @@ async fn broadcast(
 ) {
     let mut taken = 0;
     while let Ok(Some(envelope)) = envelopes.message().await {
+        if let Some(react) = &orderer.react {
+            let Reaction { blocks, refusal } = react(&orderer.blocks.borrow(), &envelope);
+            orderer.blocks.send_modify(|all| all.extend(blocks));
+            if let Some((status, info)) = refusal {
+                let _ = answers.send(Ok(BroadcastResponse { status: status.into(), info })).await;
+                return;
+            }
+            let _ = answers.send(Ok(BroadcastResponse { status: 200, info: String::new() })).await;
+            continue;
+        }
         match orderer.manner {
             Manner::RefusesAfter(count) if count == taken => {
                 let info = "no more of these".to_owned();
@@ -216,7 +251,7 @@ async fn deliver_range(
     request: &common::Envelope,
     answers: &mpsc::Sender<Result<DeliverResponse, tonic::Status>>,
 ) -> Result<(), Status> {
-    let seek = seek_info(request, "mychannel")?;
+    let seek = seek_info(request, orderer.channel)?;
     let newest = orderer.blocks.borrow().len() as u64 - 1;
     let place = |position: Option<SeekPosition>| match position.and_then(|it| it.r#type) {
         Some(seek_position::Type::Newest(_)) => Ok(newest),

@@ -1,5 +1,6 @@
 //! The client's commands as people call them, against a node and against orderers that lie.
 
+mod admin;
 mod block;
 mod config;
 mod double;
@@ -32,6 +33,7 @@ impl Folder {
             channel: Some("mychannel".into()),
             msp_id: Some("OrdererMSP".into()),
             msp_dir: Some(repository().join("tests/golden/identity")),
+            admins: Vec::new(),
         };
         config.write(&folder.path().join(FILE)).unwrap();
         Self(folder)

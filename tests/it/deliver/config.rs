@@ -1,32 +1,46 @@
 //! Configs that change who may read, in the middle of the stream.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use prost::Message as _;
+use raddle::admin::update::{Draft, compute};
 use raddle::client::{Place, Verifier};
 use raddle::network::Role;
 use raddle_core::bundle::read_genesis;
+use raddle_core::config_update::{config_payload, propose};
 use raddle_core::ids::Offset;
-use raddle_proto::common::{self, ConfigGroup, HeaderType};
+use raddle_proto::common::{ConfigGroup, HeaderType};
 use raddle_proto::orderer::ConsensusType;
 use raddle_proto::orderer::consensus_type::State;
-use raddle_proto::wire::{KafkaMessage, Regular};
+use raddle_proto::wire::{Envelope, KafkaMessage, Regular};
 use tokio_stream::StreamExt as _;
 
 use super::{Scene, all, denied, following, next, number, numbers, refused, rest, told};
-use crate::harness::orderer::wait_for_height;
+use crate::harness::orderer::{channel as channel_of, wait_for_height};
 use crate::network::{Team, channel};
 
 impl Scene {
-    /// Puts a config into the log: the channel's first one, changed, as number `sequence`.
+    /// Puts a config into the log: the channel's first one, changed, as number `sequence`. All admins have signed it.
     pub(super) async fn configure(&self, sequence: u64, change: impl FnOnce(&mut ConfigGroup)) {
-        let mut group = read_genesis(self.network.genesis.clone()).unwrap().channel_group;
-        change(&mut group);
-        let config = common::Config { sequence, channel_group: Some(group) };
-        let config = common::ConfigEnvelope { config: Some(config), last_update: None }.encode_to_vec();
-        let signer = self.network.orderers.signer(Role::Orderer);
-        let envelope = signer.envelope(&channel(), HeaderType::Config, config, SystemTime::now()).unwrap();
+        let node_channel = channel_of(&self.orderer);
+        let mut standing = node_channel.board().standing();
+        standing.wait_for(|_| node_channel.rules().bundle().sequence.0 + 1 == sequence).await.unwrap();
+        let current = Arc::clone(&node_channel.rules().config);
+        let mut changed = read_genesis(self.network.genesis.clone()).unwrap().config.config.clone();
+        change(changed.channel_group.as_mut().unwrap());
+        let mut draft = Draft::new(compute(&channel(), &current.config, &changed).unwrap());
+        let network = &self.network;
+        for team in [&network.orderers, &network.org1, &network.org2] {
+            draft.sign(&team.signer(Role::Admin)).unwrap();
+        }
+        let update = draft.envelope(&network.org1.signer(Role::Admin), SystemTime::now()).unwrap();
+        let proposal = propose(&current, &update).unwrap();
+        let signer = network.orderers.signer(Role::Orderer);
+        let header = signer.signature_header().unwrap();
+        let payload = config_payload(&channel(), &proposal.envelope, 1, header.creator, header.nonce);
+        let envelope = Envelope::new(&payload, &signer.sign(&payload).unwrap());
         let record = KafkaMessage::config(envelope.marshal(), sequence - 1, 0).marshal();
         self.orderer.node().log().append(&channel(), record).await.unwrap();
     }

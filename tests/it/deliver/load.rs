@@ -10,7 +10,8 @@ use raddle::client::{Answer, Client, ClientError, Deliveries, Place, Refusal, Ve
 use raddle::identity::Signer;
 use raddle::network::Role;
 use raddle::node::NodeSettings;
-use raddle_proto::common::{self, HeaderType};
+use raddle_proto::common::{self, ConfigGroup, HeaderType};
+use raddle_proto::orderer::BatchTimeout;
 use raddle_proto::wire::{self, Envelope};
 use raddle_serve::channels::DeliverChannel as _;
 use tokio::sync::mpsc;
@@ -91,12 +92,22 @@ impl Ordered {
     }
 }
 
-/// The first config removes Org2, those behind it change nothing but their number.
+fn set_batch_timeout(group: &mut ConfigGroup, timeout: Duration) {
+    let value = group.groups.get_mut("Orderer").unwrap().values.get_mut("BatchTimeout").unwrap();
+    let timeout = BatchTimeout { timeout: format!("{}ms", timeout.as_millis()) };
+    value.value = prost::Message::encode_to_vec(&timeout).into();
+}
+
+/// The first config removes Org2, those behind it change the batch timeout a little.
 async fn configure(scene: &Scene) {
     let channel = channel_of(&scene.orderer);
     for sequence in 1..=CONFIGS {
         wait_for_height(&scene.orderer, sequence * CONFIG_EVERY).await;
-        scene.configure(sequence, remove_org2).await;
+        let change = |group: &mut ConfigGroup| {
+            remove_org2(group);
+            set_batch_timeout(group, Duration::from_millis(100 + sequence));
+        };
+        scene.configure(sequence, change).await;
         let mut standing = channel.board().standing();
         standing.wait_for(|_| channel.config_sequence().0 == sequence).await.unwrap();
     }

@@ -1,18 +1,45 @@
-//! A channel's config, read into types: what cutting and offsets need of it.
+//! A channel's config, read into types.
+//!
+//! [`CurrentConfig::read`] is the only reading of a config: every group, value, organisation and signature policy, with
+//! Fabric's checks, texts and order. The [`Bundle`] in it is what cutting and offsets need.
 
+mod current;
+mod error;
+mod names;
 mod read;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use read::{
-    BundleError, Genesis, GenesisError, read_bundle, read_config_envelope, read_config_of, read_genesis,
+pub use current::{CurrentConfig, SuccessionError};
+pub use error::{
+    BundleError, ChannelError, ChannelNameError, Incompatible, KeyError, OrganisationKind, SectionError,
 };
+pub(crate) use names::{GROUP, POLICY, VALUE, check_keys};
+pub use names::{ID_BYTES_MAX, IdError, check_channel_name, check_id};
+pub use read::{Genesis, GenesisError, read_config_envelope, read_config_of, read_genesis};
 
 use crate::ids::{ChannelId, ConfigSequence};
 
 /// The orderer capability that names profile 1 and world 1.0.0, and lets the channel have a batch policy of its own.
 pub const RADDLE_1_0: &str = "RADDLE_1_0";
+
+/// Orderer capabilities that this version has.
+///
+/// Source: fabric v2.5.16 `common/capabilities/orderer.go` `HasCapability`.
+const ORDERER_CAPABILITIES: [&str; 4] = ["V1_1", "V1_4_2", "V2_0", RADDLE_1_0];
+
+/// Channel capabilities that this version has.
+///
+/// Source: fabric v2.5.16 `common/capabilities/channel.go` `HasCapability`.
+const CHANNEL_CAPABILITIES: [&str; 5] = ["V1_1", "V1_3", "V1_4_2", "V1_4_3", "V2_0"];
+
+/// Name of the policy in the Orderer group that carries a batch policy module.
+const BATCH_POLICY_KEY: &str = "raddle.batch-policy";
 
 /// What a channel's config says, as far as ordering needs it. Immutable: one value for each config sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +76,14 @@ impl Bundle {
     #[must_use]
     pub fn has_resubmission(&self) -> bool {
         ["V1_1", "V1_4_2", "V2_0"].iter().any(|&name| self.has_orderer_capability(name))
+    }
+
+    /// Whether the channel can be in maintenance, and move to another consensus type.
+    ///
+    /// Source: fabric v2.5.16 `common/capabilities/orderer.go` `ConsensusTypeMigration`.
+    #[must_use]
+    pub fn has_consensus_migration(&self) -> bool {
+        ["V1_4_2", "V2_0"].iter().any(|&name| self.has_orderer_capability(name))
     }
 
     /// Whether all orderers of the channel are Raddle's, at profile 1.

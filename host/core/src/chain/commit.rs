@@ -8,14 +8,15 @@ use raddle_proto::wire::{self, Envelope, go_decode};
 use super::event::{Action, ChainError, ConfigRecordError, CutBlock, Note, Skipped};
 use super::{Chain, ChainState, make_cutter};
 use crate::block::{Offsets, UnsignedBlock};
-use crate::bundle::{Bundle, BundleError, read_bundle, read_config_envelope};
+use crate::bundle::{BundleError, CurrentConfig, read_config_envelope};
+use crate::config_update::{ValidateError, validate};
 use crate::cutter::{CutBatch, CutReason};
 use crate::ids::{ChannelId, Offset};
 
 /// A config record that validates at its place.
 enum ConfigChange {
     /// The channel's next config.
-    Config(Arc<Bundle>),
+    Config(Arc<CurrentConfig>),
     /// A new channel, in the system channel: the config stays as it is.
     ChannelCreation,
 }
@@ -45,7 +46,7 @@ impl Chain {
             self.write(batch, offset.before(), true, actions)?;
         }
         // Where other orderers may be Go's, the watermark stays behind an envelope that a cut leaves pending.
-        if !(is_pending && cuts_before) || self.bundle.has_raddle_1_0() {
+        if !(is_pending && cuts_before) || self.bundle().has_raddle_1_0() {
             self.now.last_original_processed = watermark;
         }
         if let Some(batch) = taken.after {
@@ -61,7 +62,7 @@ impl Chain {
             self.stop_timer(actions);
         } else if !self.is_timer_running {
             self.is_timer_running = true;
-            actions.push(Action::StartTimer(self.bundle.batch_timeout));
+            actions.push(Action::StartTimer(self.bundle().batch_timeout));
         }
     }
 
@@ -80,7 +81,7 @@ impl Chain {
     ) -> Result<(), ChainError> {
         let change = match self.validate_config(envelope) {
             Ok(change) => change,
-            Err(ConfigRecordError::Bundle(error @ BundleError::UnsupportedCapability { .. })) => {
+            Err(ConfigRecordError::Invalid(ValidateError::Bundle(BundleError::Incompatible(error)))) => {
                 return Err(ChainError::UnsupportedConfig { offset, error });
             }
             Err(error) => {
@@ -101,14 +102,14 @@ impl Chain {
         };
         match change {
             ConfigChange::ChannelCreation => self.write(batch, offset, false, actions),
-            ConfigChange::Config(bundle) => self.write_config(batch, offset, bundle, actions),
+            ConfigChange::Config(config) => self.write_config(batch, offset, config, actions),
         }
     }
 
     fn validate_config(&self, envelope: &Envelope) -> Result<ConfigChange, ConfigRecordError> {
         let header = wire::channel_header(envelope).map_err(ConfigRecordError::Header)?;
         if header.r#type == common::HeaderType::OrdererTransaction as i32 {
-            if !self.bundle.has_consortiums {
+            if !self.bundle().has_consortiums {
                 return Err(ConfigRecordError::NotASystemChannel);
             }
             let payload: common::Payload =
@@ -120,39 +121,34 @@ impl Chain {
         if header.r#type != common::HeaderType::Config as i32 {
             return Err(ConfigRecordError::HeaderType(header.r#type));
         }
-        let ChannelId(expected) = &self.bundle.channel;
+        let ChannelId(expected) = &self.bundle().channel;
         if header.channel_id != *expected {
             let expected = expected.clone();
             return Err(ConfigRecordError::OtherChannel { found: header.channel_id, expected });
         }
         let config = read_config_envelope(envelope).map_err(ConfigRecordError::Wire)?;
-        let bundle = read_bundle(self.bundle.channel.clone(), config.config.as_ref())
-            .map_err(ConfigRecordError::Bundle)?;
-        let current = self.bundle.sequence;
-        if current.0.checked_add(1) != Some(bundle.sequence.0) {
-            return Err(ConfigRecordError::Sequence { current, found: bundle.sequence });
-        }
-        Ok(ConfigChange::Config(Arc::new(bundle)))
+        let next = validate(&self.config, &config).map_err(ConfigRecordError::Invalid)?;
+        Ok(ConfigChange::Config(Arc::new(next)))
     }
 
     fn write_config(
         &mut self,
         batch: CutBatch,
         offset: Offset,
-        bundle: Arc<Bundle>,
+        config: Arc<CurrentConfig>,
         actions: &mut Vec<Action>,
     ) -> Result<(), ChainError> {
         let number = self.next_block();
-        let changes_type = bundle.consensus.kind != self.bundle.consensus.kind;
-        let cutter = make_cutter(&bundle, &*self.policies)?;
+        let changes_type = config.bundle.consensus.kind != self.bundle().consensus.kind;
+        let cutter = make_cutter(&config, &*self.policies)?;
         self.state.last_config = number;
         let mut cut = self.next_cut(batch, offset, false)?;
         if changes_type {
             // The log that the offsets belong to is left behind.
             cut.block.consenter_metadata = bytes::Bytes::new();
         }
-        cut.bundle = Some(Arc::clone(&bundle));
-        self.bundle = bundle;
+        cut.config = Some(Arc::clone(&config));
+        self.config = config;
         self.cutter = cutter;
         self.finish(cut, actions);
         Ok(())
@@ -205,7 +201,7 @@ impl Chain {
             offsets,
             is_cut_by_next_record,
         };
-        Ok(CutBlock { block, state, reason: batch.reason, size_bytes: batch.size_bytes, bundle: None })
+        Ok(CutBlock { block, state, reason: batch.reason, size_bytes: batch.size_bytes, config: None })
     }
 
     fn finish(&mut self, cut: CutBlock, actions: &mut Vec<Action>) {

@@ -9,7 +9,8 @@ use raddle_proto::wire::{Envelope, HeaderError, WireError};
 use super::ChainState;
 use crate::batch_policy::{GuestFault, LocalFault};
 use crate::block::UnsignedBlock;
-use crate::bundle::{Bundle, BundleError};
+use crate::bundle::{CurrentConfig, Incompatible};
+use crate::config_update::ValidateError;
 use crate::cutter::CutReason;
 use crate::ids::{BlockNumber, ConfigSequence, Offset};
 
@@ -117,7 +118,7 @@ pub struct CutBlock {
     /// Bytes of payload and signature in it.
     pub size_bytes: u64,
     /// The channel's config from this block on, if it is a config block.
-    pub bundle: Option<Arc<Bundle>>,
+    pub config: Option<Arc<CurrentConfig>>,
 }
 
 /// Something that people may want to know.
@@ -236,17 +237,9 @@ pub enum ConfigRecordError {
         /// Whose log it stands in.
         expected: String,
     },
-    /// Not the next config.
-    #[error("config currently at sequence {current}, cannot validate config at sequence {found}")]
-    Sequence {
-        /// The channel's.
-        current: ConfigSequence,
-        /// The record's.
-        found: ConfigSequence,
-    },
-    /// The config itself.
+    /// It is not the next config.
     #[error(transparent)]
-    Bundle(BundleError),
+    Invalid(ValidateError),
     /// The creation of a channel, outside the system channel.
     #[error("a channel can be created only in a system channel")]
     NotASystemChannel,
@@ -273,11 +266,8 @@ pub enum ChainError {
         /// Where the config stands.
         offset: Offset,
         /// What it asks for.
-        error: BundleError,
+        error: Incompatible,
     },
-    /// The config carries a batch policy module, which this version cannot run.
-    #[error("the channel config carries a batch policy module, which this version cannot run")]
-    BatchPolicyModule,
     /// The batch policy cannot run on this orderer, at least not now.
     #[error("the batch policy cannot run on this orderer: {0}")]
     BatchPolicy(#[from] LocalFault),

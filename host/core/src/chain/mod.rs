@@ -27,7 +27,7 @@ pub use event::{
 pub use state::ChainState;
 
 use crate::batch_policy::BatchPolicies;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, CurrentConfig};
 use crate::cutter::{CutReason, Cutter};
 use crate::ids::{BlockNumber, ConfigSequence, Offset};
 use regular::Awaited;
@@ -37,7 +37,7 @@ pub struct Chain {
     state: ChainState,
     /// The channel as it was when the last block was cut, advanced by the records taken since.
     now: Progress,
-    bundle: Arc<Bundle>,
+    config: Arc<CurrentConfig>,
     policies: Rc<dyn BatchPolicies>,
     cutter: Cutter,
     is_timer_running: bool,
@@ -55,7 +55,7 @@ struct Progress {
 }
 
 impl Chain {
-    /// A chain that goes on after the block of `state`, at the config of `bundle`. The next record to give it is the
+    /// A chain that goes on after the block of `state`, at `config`. The next record to give it is the
     /// first one after `state.offsets.last_persisted`.
     ///
     /// # Errors
@@ -63,10 +63,10 @@ impl Chain {
     /// The batch policy that the config names cannot run here.
     pub fn new(
         state: ChainState,
-        bundle: Arc<Bundle>,
+        config: Arc<CurrentConfig>,
         policies: Rc<dyn BatchPolicies>,
     ) -> Result<Self, ChainError> {
-        let cutter = make_cutter(&bundle, &*policies)?;
+        let cutter = make_cutter(&config, &*policies)?;
         let offsets = state.offsets;
         // Ingress was held when the orderer stopped, unless the awaited record was settled in a block.
         let is_in_flight = offsets.last_resubmitted_config > offsets.last_original_processed;
@@ -77,7 +77,7 @@ impl Chain {
                 last_original_processed: offsets.last_original_processed,
                 last_resubmitted_config: offsets.last_resubmitted_config,
             },
-            bundle,
+            config,
             policies,
             cutter,
             is_timer_running: false,
@@ -105,10 +105,16 @@ impl Chain {
         Ok(actions)
     }
 
-    /// The channel's config.
+    /// The channel's config, and what follows from it.
     #[must_use]
-    pub const fn bundle(&self) -> &Arc<Bundle> {
-        &self.bundle
+    pub const fn config(&self) -> &Arc<CurrentConfig> {
+        &self.config
+    }
+
+    /// What ordering needs of the channel's config.
+    #[must_use]
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.config.bundle
     }
 
     /// The state behind the last block.
@@ -135,7 +141,7 @@ impl Chain {
     }
 
     fn sequence(&self) -> ConfigSequence {
-        self.bundle.sequence
+        self.config.bundle.sequence
     }
 
     fn on_record(
@@ -205,9 +211,6 @@ impl Chain {
     }
 }
 
-fn make_cutter(bundle: &Arc<Bundle>, policies: &dyn BatchPolicies) -> Result<Cutter, ChainError> {
-    if bundle.has_raddle_1_0() && bundle.has_batch_policy_module {
-        return Err(ChainError::BatchPolicyModule);
-    }
-    Ok(Cutter::new(bundle.batch_size, policies.batch_policy(bundle)?))
+fn make_cutter(config: &Arc<CurrentConfig>, policies: &dyn BatchPolicies) -> Result<Cutter, ChainError> {
+    Ok(Cutter::new(config.bundle.batch_size, policies.batch_policy(config)?))
 }

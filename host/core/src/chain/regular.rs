@@ -35,7 +35,7 @@ impl Chain {
         };
         let class = match regular.class {
             wire::Class::Unknown => return self.judge_in_place(envelope, offset, actions),
-            _ if !self.bundle.has_resubmission() => return self.judge_in_place(envelope, offset, actions),
+            _ if !self.bundle().has_resubmission() => return self.judge_in_place(envelope, offset, actions),
             wire::Class::Normal => Class::Normal,
             wire::Class::Config => Class::Config,
             wire::Class::Other(number) => {
@@ -57,7 +57,7 @@ impl Chain {
             self.now.last_resubmitted_config = original;
         }
         if ConfigSequence(regular.config_sequence) < self.sequence() {
-            if is_copy && self.bundle.has_raddle_1_0() {
+            if is_copy && self.bundle().has_raddle_1_0() {
                 // One copy is taken for all: the copies of the other orderers are met stale too.
                 self.now.last_original_processed = original;
             }

@@ -150,7 +150,7 @@ pub enum SignedDataError {
 /// What Go's library says of bytes that it cannot read; where only this side has a limit, what this side says.
 ///
 /// Source: protobuf-go v1.36.11 `internal/impl/{decode,codec_field}.go` `errDecode`, `errInvalidUTF8`.
-fn go_text(error: &WireError) -> Cow<'static, str> {
+pub(crate) fn go_text(error: &WireError) -> Cow<'static, str> {
     match error {
         WireError::NotUtf8 { .. } => "string field contains invalid UTF-8".into(),
         WireError::MessageDepth { .. } | WireError::NoSchema { .. } | WireError::Decoder(_) => {

@@ -25,6 +25,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use error::go_text;
 pub use error::{BuildError, CompileError, NoSuchPolicy, PolicyFailure, SignedDataError};
 pub use evaluate::Policy;
 pub use proof::{

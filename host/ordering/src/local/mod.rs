@@ -180,6 +180,11 @@ impl OrderedLog for LocalLog {
         self.shared.queue.push(self.shared.channel(channel), record)
     }
 
+    /// A transaction is in the file whole or not at all, and after one that failed no other is tried.
+    fn fails_in_order(&self) -> bool {
+        true
+    }
+
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
         let reader = Reader::new(Arc::clone(&self.shared), self.shared.channel(channel), from);
         Records::new(stream::unfold(Some(reader), async |reader| {

@@ -4,12 +4,12 @@
 
 mod check;
 mod faults;
-mod filters;
+pub mod filters;
 mod frames;
 mod fuel;
-mod guest;
+pub mod guest;
 mod hostile;
 mod imports;
 mod profile;
-mod run;
+pub mod run;
 mod shipped;

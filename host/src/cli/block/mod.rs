@@ -28,7 +28,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
 }
 
 /// A block that was verified, wherever it stands.
-struct First {
+pub(super) struct First {
     /// For the blocks behind it.
     verifier: Verifier,
     /// What was verified.
@@ -38,7 +38,11 @@ struct First {
 }
 
 /// Verifies a block that stands anywhere. Asks the orderer for the block before it and for the config in force.
-async fn verify_first(connection: &Connection, number: u64, block: &common::Block) -> Result<First, Failure> {
+pub(super) async fn verify_first(
+    connection: &Connection,
+    number: u64,
+    block: &common::Block,
+) -> Result<First, Failure> {
     let channel = connection.channel.clone();
     let mut verifier = match number.checked_sub(1) {
         None => Verifier::from_start(channel),

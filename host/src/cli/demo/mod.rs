@@ -14,7 +14,7 @@ use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, FILTERS};
 use raddle_serve::server::ServerSettings;
 
 use super::report::{emphasis, table};
-use super::{Code, Exit, Failure, program};
+use super::{Code, Exit, Failure, compile_worker, program};
 use crate::client::{Client, Patience};
 use crate::node::{NodeSettings, Used};
 use crate::orderer::{Orderer, OrdererSettings};
@@ -58,6 +58,7 @@ async fn story() -> Result<(), Failure> {
         genesis: vec![genesis.clone()],
         signer: Arc::new(cast.orderer_signer()?),
         observer: Arc::clone(&cuts) as _,
+        worker: compile_worker::worker(),
         node: NodeSettings { counts_usage: true, ..NodeSettings::default() },
         server: ServerSettings::default(),
     })

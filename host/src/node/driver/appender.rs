@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use raddle_core::chain::Class;
 use raddle_core::ids::{ChannelId, ConfigSequence, Offset};
 use raddle_ordering::OrderedLog;
@@ -35,7 +36,7 @@ pub(super) struct Resubmission {
     pub(super) original_offset: Offset,
 }
 
-/// Appends envelopes again, each when the one before is durable.
+/// Appends envelopes again, in the order of the log: none is in it again before those that stood before it.
 pub(super) struct Resubmissions {
     queue: mpsc::Sender<Bytes>,
     pushed: u64,
@@ -81,6 +82,45 @@ impl Appender {
     }
 }
 
+impl Appender {
+    /// Appends records so that none is in the log before one that stands before it here; tells of each that is
+    /// durable. Answers whether all are.
+    ///
+    /// All are on their way at once, so that they share the log's syncs. From the first that fails on they are tried
+    /// one by one.
+    async fn append_in_order(&self, records: &[Bytes], mut is_durable: impl FnMut()) -> bool {
+        let mut appends = Vec::with_capacity(records.len());
+        for record in records {
+            let mut append = self.log.append(&self.channel, record.clone());
+            match (&mut append).now_or_never() {
+                Some(Ok(_)) => appends.push(None),
+                // Nothing may overtake it.
+                Some(Err(_)) => break,
+                None => appends.push(Some(append)),
+            }
+        }
+        let (mut settled, mut has_failed) = (0, false);
+        for append in appends {
+            let is_there = match append {
+                Some(append) => append.await.is_ok(),
+                None => true,
+            };
+            has_failed |= !is_there;
+            if !has_failed {
+                settled += 1;
+                is_durable();
+            }
+        }
+        for record in records.iter().skip(settled) {
+            if !self.append("resubmission", record.clone(), || true).await {
+                return false;
+            }
+            is_durable();
+        }
+        true
+    }
+}
+
 // === impl Resubmissions ===
 
 impl Resubmissions {
@@ -88,12 +128,14 @@ impl Resubmissions {
     pub(super) fn start(runtime: &Handle, appender: Appender) -> (Self, watch::Receiver<u64>) {
         let (queue, mut records) = mpsc::channel(QUEUE);
         let (durable, watcher) = watch::channel(0);
+        let batch_max = if appender.log.fails_in_order() { QUEUE } else { 1 };
         runtime.spawn(async move {
-            while let Some(record) = records.recv().await {
-                if !appender.append("resubmission", record, || true).await {
+            let mut batch = Vec::new();
+            while records.recv_many(&mut batch, batch_max).await > 0 {
+                if !appender.append_in_order(&batch, || durable.send_modify(|durable| *durable += 1)).await {
                     return;
                 }
-                durable.send_modify(|durable| *durable += 1);
+                batch.clear();
             }
         });
         (Self { queue, pushed: 0 }, watcher)

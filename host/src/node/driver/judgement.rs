@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
+use raddle_core::bundle::read_config_envelope;
 use raddle_core::chain::{Class, Purpose, Verdict};
 use raddle_core::ids::Offset;
 use raddle_proto::wire::{self, Envelope};
 use raddle_rules::admission::Filters;
 use raddle_rules::{Case, Timestamp};
+use raddle_serve::channels::NotTaken;
 
 use super::{Driver, Ended};
 use crate::node::judge::EnvelopeJudge;
+
+/// The client's update in a CONFIG envelope.
+fn client_update(envelope: &Envelope) -> Result<Envelope, String> {
+    let config = read_config_envelope(envelope).map_err(|error| error.to_string())?;
+    let update = config.last_update.ok_or("the config carries no update")?;
+    Ok(Envelope::new(&update.payload, &update.signature))
+}
 
 /// How long the chain waits before it asks a filter again that does not run here.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -24,10 +33,8 @@ impl Driver {
         class: Class,
         purpose: Purpose,
     ) -> Result<Verdict, Ended> {
-        if class == Class::Config && purpose == Purpose::Resubmission {
-            return Ok(Verdict::Refused {
-                reason: "this version of the orderer takes no config updates".into(),
-            });
+        if class == Class::Config {
+            return self.judge_config(offset, envelope, purpose).await;
         }
         let filters = match purpose {
             Purpose::Resubmission => Filters::All,
@@ -36,8 +43,16 @@ impl Driver {
         };
         loop {
             let rules = self.parts.channel.rules();
+            if let Some(filter) = rules.broken.first().filter(|_| filters == Filters::All) {
+                if filter.is_verdict {
+                    return Ok(Verdict::Refused { reason: filter.to_string() });
+                }
+                tracing::warn!(channel = %self.id, %offset, %filter, "the chain waits for a filter");
+                self.pause().await?;
+                continue;
+            }
             let judge = EnvelopeJudge::new(
-                rules.access.clone(),
+                rules.access().clone(),
                 envelope.clone(),
                 &wire::signature_header(&envelope),
                 self.parts.usage.clone(),
@@ -51,10 +66,41 @@ impl Driver {
                     tracing::warn!(channel = %self.id, %offset, %unknown, "the chain waits for a filter");
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(ASK_AGAIN) => {}
-                _ = self.stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+            self.pause().await?;
+        }
+    }
+
+    /// Makes the config anew from the client's update in it, as at Broadcast. In compatibility mode only whether that
+    /// succeeds matters.
+    async fn judge_config(
+        &mut self,
+        offset: Offset,
+        envelope: Envelope,
+        purpose: Purpose,
+    ) -> Result<Verdict, Ended> {
+        let update = match client_update(&envelope) {
+            Ok(update) => update,
+            Err(reason) => return Ok(Verdict::Refused { reason }),
+        };
+        loop {
+            let rules = self.parts.channel.rules();
+            let made = self.parts.channel.configs().make(self.stack, &rules, &update, self.received(offset));
+            match (made, purpose) {
+                (Ok(made), Purpose::Resubmission) => return Ok(Verdict::Admitted { envelope: made }),
+                (Ok(_), Purpose::Commit) => return Ok(Verdict::Admitted { envelope }),
+                (Err(NotTaken::Refused(refusal)), _) => return Ok(Verdict::Refused { reason: refusal.info }),
+                (Err(NotTaken::Failed(failure)), _) => {
+                    tracing::warn!(channel = %self.id, %offset, %failure, "the chain waits to judge a config");
+                }
             }
+            self.pause().await?;
+        }
+    }
+
+    async fn pause(&mut self) -> Result<(), Ended> {
+        tokio::select! {
+            () = tokio::time::sleep(ASK_AGAIN) => Ok(()),
+            _ = self.stop.wait_for(|stop| *stop) => Err(Ended::Stopped),
         }
     }
 

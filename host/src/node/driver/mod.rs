@@ -16,6 +16,7 @@ mod judgement;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use prost::Message as _;
@@ -26,6 +27,7 @@ use raddle_ordering::{
     Anchor, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, Record, RecordHash, Records,
 };
 use raddle_proto::wire::KafkaMessage;
+use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, GuestStack, spawn_on_guest_stack};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -35,12 +37,15 @@ use super::channel::Channel;
 use super::observer::Committed;
 use super::usage::{Metered, Usage};
 use super::{NodeError, NodeParts};
-use crate::ShippedPolicy;
+use crate::ConfigBatchPolicies;
 use appender::{Appender, Resubmission, Resubmissions};
 use committer::{Committer, Job};
 
 /// Blocks that may wait for the committer. Each holds at most AbsoluteMaxBytes, unless it is one envelope.
 const BLOCKS_AHEAD_MAX: usize = 8;
+
+/// How long a filter is left alone that cannot be run here.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// What a channel's driver works with.
 pub(super) struct Parts {
@@ -48,6 +53,7 @@ pub(super) struct Parts {
     pub(super) ledger: Ledger,
     pub(super) node: NodeParts,
     pub(super) batches: Arc<BatchEngine>,
+    pub(super) store: Arc<ModuleStore>,
     pub(super) board: Arc<Board>,
     pub(super) usage: Arc<Usage>,
 }
@@ -152,14 +158,15 @@ async fn drive(
     let id = parts.ledger.channel().clone();
     let stored = parts.ledger.state();
     let log = find_log(&*parts.node.log, &id, stored.anchor.as_ref(), stop.clone()).await?;
-    let policies =
-        ShippedPolicy::load(&parts.batches, stack).map_err(|error| Halt::Sandbox(Arc::new(error)))?;
+    let policies = ConfigBatchPolicies::load(&parts.batches, Arc::clone(&parts.store), stack)
+        .map_err(|error| Halt::Sandbox(Arc::new(error)))?;
     let policies = Rc::new(Metered::new(policies, Arc::clone(&parts.usage)));
-    let bundle = Arc::clone(parts.channel.rules().set.bundle());
-    let chain = Chain::new(stored.chain, bundle, policies).map_err(Halt::Chain)?;
+    let config = Arc::clone(&parts.channel.rules().config);
+    let chain = Chain::new(stored.chain, config, policies).map_err(Halt::Chain)?;
     let next = stored.chain.offsets.last_persisted.0.saturating_add(1).max(0);
     let records = parts.node.log.read(&id, Offset(next));
     parts.board.hold(chain.holds_ingress());
+    parts.board.taken(stored.chain.offsets.last_persisted);
     parts.board.ordering();
     let driver = Driver {
         stack,
@@ -242,6 +249,9 @@ impl Driver {
                 record = records.next() => self.take(record)?,
             };
             self.step(event).await?;
+            if let Some(record) = &self.seen[1] {
+                self.parts.board.taken(record.offset);
+            }
         }
     }
 
@@ -283,15 +293,15 @@ impl Driver {
     /// Signs a block and hands it to the committer. With a config block the channel's rules change here, at its place
     /// in the log.
     async fn write(&mut self, cut: CutBlock) -> Result<(), Ended> {
-        let CutBlock { block, state, reason, size_bytes, bundle } = cut;
+        let CutBlock { block, state, reason, size_bytes, config } = cut;
         let number = block.number;
         let signature = self.parts.node.signer.sign_block(&block);
         let signature = signature.map_err(|cause| Halt::Signature { number, cause: Arc::new(cause) })?;
-        if bundle.is_some() {
+        if let Some(config) = config {
             let offset = state.offsets.last_persisted;
-            let config = block.data.first().cloned().unwrap_or_default();
             let changed = self.parts.channel.change_rules(config);
             changed.map_err(|cause| Halt::Rules { offset, cause: Arc::new(cause) })?;
+            self.try_again_later();
         }
         let envelopes = block.data.len();
         let block = block.into_block(vec![signature]).encode_to_vec().into();
@@ -318,6 +328,27 @@ impl Driver {
         let appender = self.appender.clone();
         self.parts.node.runtime.spawn(async move {
             appender.append("time-to-cut", record, || board.height() <= number.0).await;
+        });
+    }
+
+    /// Where a filter of the channel's own cannot be run here and now, tries until it can or another config comes.
+    fn try_again_later(&self) {
+        if !self.parts.channel.rules().is_incomplete() {
+            return;
+        }
+        let (channel, mut stop) = (Arc::clone(&self.parts.channel), self.stop.clone());
+        self.parts.node.runtime.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(TRY_AGAIN) => {}
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+                let channel = Arc::clone(&channel);
+                match tokio::task::spawn_blocking(move || channel.try_again()).await {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => return,
+                }
+            }
         });
     }
 

@@ -89,8 +89,8 @@ pub fn every_crate_inherits_the_lints(house: &House) -> Vec<Complaint> {
         }
     }
     let root = fs::read_to_string(house.root.join("Cargo.toml")).unwrap_or_default();
-    if !root.contains("\nunsafe_code = \"forbid\"\n") {
-        complaints.push("the workspace must forbid unsafe code".into());
+    if !root.contains("\nunsafe_code = \"deny\"\n") {
+        complaints.push("the workspace must deny unsafe code".into());
     }
     complaints
 }

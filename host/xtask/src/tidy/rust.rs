@@ -9,6 +9,9 @@ const FILE_LINES_MAX: usize = 600;
 /// Most lines of a function.
 const FUNCTION_LINES_MAX: usize = 70;
 
+/// Where machine code enters the process, which the engine has no safe way for.
+const UNSAFE_FILE: &str = "host/rules/src/artifact/load.rs";
+
 /// Clippy's lints that keep the product from panicking. The workspace denies them.
 const PANIC_LINTS: &str = "unwrap_used|expect_used|panic|indexing_slicing|todo|unimplemented|dbg_macro";
 
@@ -69,6 +72,22 @@ pub fn the_lints_on_panics_are_lifted_in_tests_alone(house: &House) -> Vec<Compl
 /// Whether the attribute on this line stands on something that only tests compile, which may begin a line above.
 fn is_for_tests_alone(source: &Source, line: usize) -> bool {
     source.is_test(line.saturating_sub(1))
+}
+
+/// The workspace denies it, and a file could allow it.
+pub fn unsafe_code_stands_in_one_file(house: &House) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    let ours = |path: &str| !path.starts_with("guest-filters/") && !path.starts_with("examples/");
+    for source in house.sources.iter().filter(|it| ours(&it.path) && it.path != UNSAFE_FILE) {
+        for line in source.find(&["unsafe"]) {
+            complaints.push(House::at(
+                &source.path,
+                line,
+                &format!("unsafe code stands in {UNSAFE_FILE} alone"),
+            ));
+        }
+    }
+    complaints
 }
 
 pub fn no_test_is_ignored(house: &House) -> Vec<Complaint> {
@@ -142,6 +161,15 @@ mod tests {
                     #[allow(clippy::new_ret_no_self)]\nfn c() {}\n";
         let complaints = the_lints_on_panics_are_lifted_in_tests_alone(&House::of(&[("a.rs", text)]));
         assert_eq!(complaints, ["a.rs:1: lifts a lint on panics outside of tests"]);
+    }
+
+    #[test]
+    fn unsafe_code_outside_of_its_file_is_named_in_tests_too() {
+        let text = "fn a() { unsafe { b() } }\n#[cfg(test)]\nmod tests {\n    unsafe fn c() {}\n}\n";
+        let house = House::of(&[("host/a.rs", text), (UNSAFE_FILE, text), ("guest-filters/a.rs", text)]);
+        let expected =
+            [1, 4].map(|line| format!("host/a.rs:{line}: unsafe code stands in {UNSAFE_FILE} alone"));
+        assert_eq!(unsafe_code_stands_in_one_file(&house), expected);
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl BatchPolicy for Scripted {
 }
 
 impl BatchPolicies for Scripted {
-    fn batch_policy(&self, _: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, _: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(self.clone()))
     }
 }

@@ -18,7 +18,7 @@ use raddle_proto::{common, orderer, wire};
 use super::{Action, Chain, ChainError, ChainState, CutBlock, Event, Purpose, Verdict};
 use crate::batch_policy::{Batch, BatchPolicies, BatchPolicy, EnvelopeInfo, Fault, LocalFault, Pending};
 use crate::block::BlockHash;
-use crate::bundle::{Bundle, read_bundle};
+use crate::bundle::CurrentConfig;
 use crate::ids::{ChannelId, Offset};
 use crate::standard::Standard;
 
@@ -48,51 +48,70 @@ impl Default for Setup {
     }
 }
 
-fn config_value(message: &impl prost::Message) -> common::ConfigValue {
-    common::ConfigValue { value: message.encode_to_vec().into(), ..Default::default() }
+/// Everybody may change everything: below the Orderer group there is nobody to be asked.
+const MOD_POLICY: &str = "/Channel/Orderer/Anybody";
+
+fn config_value(version: u64, message: &impl prost::Message) -> common::ConfigValue {
+    let value = message.encode_to_vec().into();
+    common::ConfigValue { version, value, mod_policy: MOD_POLICY.into() }
+}
+
+fn config_group(version: u64) -> common::ConfigGroup {
+    common::ConfigGroup { version, mod_policy: MOD_POLICY.into(), ..Default::default() }
+}
+
+/// A policy that holds without a signature, where no group stands below.
+fn anybody(version: u64) -> common::ConfigPolicy {
+    let any = common::ImplicitMetaPolicy { sub_policy: "Anybody".into(), rule: 0 };
+    let policy = common::Policy { r#type: 3, value: any.encode_to_vec().into() };
+    common::ConfigPolicy { version, policy: Some(policy), mod_policy: MOD_POLICY.into() }
 }
 
 impl Setup {
+    /// The config at `sequence`, in which every element is at that version.
     pub fn config(&self, sequence: u64) -> common::Config {
         let names =
             self.capabilities.iter().map(|name| ((*name).to_owned(), common::Capability {})).collect();
-        let mut orderer = common::ConfigGroup::default();
+        let mut orderer = config_group(sequence);
+        orderer.policies.insert("Anybody".into(), anybody(sequence));
         let batch_size = orderer::BatchSize {
             max_message_count: self.max_message_count,
             absolute_max_bytes: self.absolute_max_bytes,
             preferred_max_bytes: self.preferred_max_bytes,
         };
         let consensus = orderer::ConsensusType { r#type: self.kind.into(), ..Default::default() };
-        orderer.values.insert("BatchSize".into(), config_value(&batch_size));
-        orderer
-            .values
-            .insert("BatchTimeout".into(), config_value(&orderer::BatchTimeout { timeout: "2s".into() }));
-        orderer.values.insert("ConsensusType".into(), config_value(&consensus));
-        orderer
-            .values
-            .insert("Capabilities".into(), config_value(&common::Capabilities { capabilities: names }));
-        let mut root = common::ConfigGroup::default();
+        orderer.values.insert("BatchSize".into(), config_value(sequence, &batch_size));
+        orderer.values.insert(
+            "BatchTimeout".into(),
+            config_value(sequence, &orderer::BatchTimeout { timeout: "2s".into() }),
+        );
+        orderer.values.insert("ConsensusType".into(), config_value(sequence, &consensus));
+        orderer.values.insert(
+            "Capabilities".into(),
+            config_value(sequence, &common::Capabilities { capabilities: names }),
+        );
+        let mut root = config_group(sequence);
         root.values.insert(
             "HashingAlgorithm".into(),
-            config_value(&common::HashingAlgorithm { name: "SHA256".into() }),
+            config_value(sequence, &common::HashingAlgorithm { name: "SHA256".into() }),
         );
         root.values.insert(
             "BlockDataHashingStructure".into(),
-            config_value(&common::BlockDataHashingStructure { width: u32::MAX }),
+            config_value(sequence, &common::BlockDataHashingStructure { width: u32::MAX }),
         );
         root.values.insert(
             "OrdererAddresses".into(),
-            config_value(&common::OrdererAddresses { addresses: vec!["orderer:7050".into()] }),
+            config_value(sequence, &common::OrdererAddresses { addresses: vec!["orderer:7050".into()] }),
         );
         root.groups.insert("Orderer".into(), orderer);
         if self.is_system_channel {
-            root.groups.insert("Consortiums".into(), common::ConfigGroup::default());
+            root.groups.insert("Consortiums".into(), config_group(sequence));
         }
         common::Config { sequence, channel_group: Some(root) }
     }
 
-    pub fn bundle(&self, sequence: u64) -> Arc<Bundle> {
-        Arc::new(read_bundle(ChannelId(CHANNEL.into()), Some(&self.config(sequence))).unwrap())
+    pub fn read(&self, sequence: u64) -> Arc<CurrentConfig> {
+        Arc::new(CurrentConfig::read(ChannelId(CHANNEL.into()), self.config(sequence)).unwrap())
     }
 
     pub fn chain(&self) -> Chain {
@@ -100,15 +119,15 @@ impl Setup {
     }
 
     pub fn chain_with(&self, policies: Rc<dyn BatchPolicies>) -> Chain {
-        Chain::new(ChainState::genesis(BlockHash([7; 32])), self.bundle(0), policies).unwrap()
+        Chain::new(ChainState::genesis(BlockHash([7; 32])), self.read(0), policies).unwrap()
     }
 }
 
 pub(super) struct StandardPolicies;
 
 impl BatchPolicies for StandardPolicies {
-    fn batch_policy(&self, bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
-        Ok(Rc::new(Standard::new(bundle.batch_size)))
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+        Ok(Rc::new(Standard::new(config.bundle.batch_size)))
     }
 }
 
@@ -116,7 +135,7 @@ impl BatchPolicies for StandardPolicies {
 pub(super) struct Policies<F>(pub F);
 
 impl<F: Fn() -> Result<Box<dyn Batch>, Fault> + Clone + 'static> BatchPolicies for Policies<F> {
-    fn batch_policy(&self, _bundle: &Arc<Bundle>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+    fn batch_policy(&self, _config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         Ok(Rc::new(Policies(self.0.clone())))
     }
 }
@@ -179,8 +198,15 @@ pub(super) fn envelope(size: usize) -> Envelope {
     envelope_by(3, "alice", size, Bytes::new())
 }
 
+/// A config and the update that leads to it from any config of the sequence before: all of it is new.
 pub(super) fn config_envelope(config: common::Config) -> Envelope {
-    let config = common::ConfigEnvelope { config: Some(config), last_update: None };
+    let write_set = config.channel_group.clone();
+    let update = common::ConfigUpdate { channel_id: CHANNEL.into(), write_set, ..Default::default() };
+    let update =
+        common::ConfigUpdateEnvelope { config_update: update.encode_to_vec().into(), signatures: Vec::new() };
+    let update = envelope_by(2, "admin", 0, update.encode_to_vec().into());
+    let last_update = common::Envelope { payload: update.payload().clone(), ..Default::default() };
+    let config = common::ConfigEnvelope { config: Some(config), last_update: Some(last_update) };
     envelope_by(1, "orderer", 0, config.encode_to_vec().into())
 }
 

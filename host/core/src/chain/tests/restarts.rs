@@ -77,16 +77,16 @@ fn blocks_without_stop(mut chain: Chain, records: &[Bytes]) -> Vec<Seen> {
 
 /// Stops after every record, and after every block even where its record makes another.
 fn blocks_with_stops(
-    start: &dyn Fn(ChainState, Arc<Bundle>) -> Chain,
+    start: &dyn Fn(ChainState, Arc<CurrentConfig>) -> Chain,
     setup: &Setup,
     records: &[Bytes],
 ) -> Vec<Seen> {
     let mut state = ChainState::genesis(BlockHash([7; 32]));
-    let mut bundle = setup.bundle(0);
+    let mut config = setup.read(0);
     let mut blocks = Vec::new();
     for last in 0..records.len() {
         'restart: loop {
-            let mut chain = start(state, Arc::clone(&bundle));
+            let mut chain = start(state, Arc::clone(&config));
             let from = usize::try_from(state.offsets.last_persisted.0 + 1).unwrap_or(0);
             for (offset, value) in records.iter().enumerate().take(last + 1).skip(from) {
                 let event = Event::Record { offset: Offset(offset as i64), value: value.clone() };
@@ -99,7 +99,7 @@ fn blocks_with_stops(
                 .unwrap();
                 if let Some(cut) = first {
                     state = cut.state;
-                    bundle = cut.bundle.clone().unwrap_or(bundle);
+                    config = cut.config.clone().unwrap_or(config);
                     blocks.push((words(&Action::WriteBlock(cut.clone())), cut.block.hash()));
                     continue 'restart;
                 }
@@ -112,7 +112,7 @@ fn blocks_with_stops(
 
 fn check_policy(setup: &Setup, drafts: &[Draft], policies: &Rc<dyn BatchPolicies>) {
     let records = topic(setup, drafts);
-    let start = |state, bundle| Chain::new(state, bundle, Rc::clone(policies)).unwrap();
+    let start = |state, config| Chain::new(state, config, Rc::clone(policies)).unwrap();
     let expected = blocks_without_stop(setup.chain_with(Rc::clone(policies)), &records);
     assert_eq!(blocks_with_stops(&start, setup, &records), expected);
 }

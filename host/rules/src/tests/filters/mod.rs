@@ -7,5 +7,5 @@ mod hostile;
 mod imports;
 mod isolation;
 mod pool;
-mod run;
+pub mod run;
 mod standard;

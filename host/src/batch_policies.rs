@@ -1,0 +1,64 @@
+//! The batch policy of each config: the module that it carries, or the shipped one with the standard rule.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, LocalFault};
+use raddle_core::bundle::CurrentConfig;
+use raddle_core::modules::active_modules;
+use raddle_rules::profile::ModuleLimits;
+use raddle_rules::shipped::BATCH_COUNT_AND_BYTES;
+use raddle_rules::store::{CustomBatchPolicy, Effort, ModuleStore, Profile1};
+use raddle_rules::{BatchEngine, BatchModule, GuestStack, LoadError, NoLog, Settings};
+
+/// Batch policies, on one guest thread.
+pub struct ConfigBatchPolicies {
+    shipped: BatchModule,
+    store: Arc<ModuleStore>,
+    stack: GuestStack,
+}
+
+impl ConfigBatchPolicies {
+    /// Compiles the shipped module; the channels' own come from `store`.
+    ///
+    /// # Errors
+    ///
+    /// The engine cannot compile here; the shipped module itself is known to be good.
+    pub fn load(engine: &BatchEngine, store: Arc<ModuleStore>, stack: GuestStack) -> Result<Self, LoadError> {
+        let shipped = engine.load(BATCH_COUNT_AND_BYTES.name, BATCH_COUNT_AND_BYTES.bytes)?;
+        Ok(Self { shipped, store, stack })
+    }
+}
+
+impl BatchPolicies for ConfigBatchPolicies {
+    /// Which policy it is depends on the config alone. Whatever keeps this orderer from running the config's own is a
+    /// local fault, and never a reason for another one.
+    fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
+        let channel = config.channel();
+        let prepared = match active_modules(&config.config, &config.bundle, &Profile1).batch_policy {
+            Ok(spec) => match self.store.prepare_batch_policy(&channel.0, &spec, Effort::Loose) {
+                Ok(prepared) => Ok(prepared),
+                // The same on every orderer, for ever.
+                Err(error) if error.is_verdict() => Err(error.to_string()),
+                Err(error) => return Err(local(error)),
+            },
+            Err(why) => Err(why.to_string()),
+        };
+        let chosen = prepared.unwrap_or_else(|why| {
+            tracing::debug!(%channel, why, "the shipped batch policy cuts the channel's blocks");
+            CustomBatchPolicy {
+                module: self.shipped.clone(),
+                settings: Settings::default(),
+                limits: ModuleLimits::default(),
+            }
+        });
+        let CustomBatchPolicy { module, settings, limits } = chosen;
+        let bundle = Arc::clone(&config.bundle);
+        let policy = module.bind(self.stack, bundle, settings, limits, Arc::new(NoLog)).map_err(local)?;
+        Ok(Rc::new(policy))
+    }
+}
+
+fn local(error: impl std::fmt::Display) -> LocalFault {
+    LocalFault { cause: error.to_string() }
+}

@@ -1,0 +1,167 @@
+//! `raddle start` and `raddle channel join`, as operators call them.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::harness::process::Node;
+use crate::harness::{golden, repository};
+
+/// A node's folder: settings, and the tests' identity to sign with.
+fn folder(general: &str, raddle: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let msp = repository().join("tests/golden/identity");
+    let orderer = format!(
+        "General:\n  ListenPort: {}\n  LocalMSPDir: {}\n  LocalMSPID: OrdererMSP\n{general}\
+         FileLedger:\n  Location: state\n",
+        free_port(),
+        msp.display()
+    );
+    fs::write(folder.path().join("orderer.yaml"), orderer).unwrap();
+    fs::write(folder.path().join("raddle.yaml"), raddle).unwrap();
+    folder
+}
+
+/// A port that nobody has at this moment: in Fabric's file a zero means 7050.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn raddle(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn join(folder: &Path, block: &Path) -> Output {
+    raddle(folder, &["channel", "join", block.to_str().unwrap()])
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The command ends so, and says this first.
+fn refuses(output: &Output, exit: i32, start: &str) {
+    assert!(said(output).starts_with(start), "{}\nwanted: {start}", said(output));
+    assert_eq!(output.status.code(), Some(exit), "{}", said(output));
+}
+
+/// Starts the node; the channels that have a ledger afterwards.
+fn ledgers_after_start(folder: &Path) -> Vec<String> {
+    let node = Node::start_by_settings(folder);
+    let ended = node.stop();
+    assert!(ended.status.success(), "{}", ended.said);
+    let mut names: Vec<_> = fs::read_dir(folder.join("state/ledgers"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_node_starts_with_the_genesis_block_of_a_system_channel_and_again_without_it() {
+    let block = golden("kafka-genesis.block");
+    let folder = folder(&format!("  BootstrapFile: {}\n", block.display()), "Ordering: {kafka: local}\n");
+    assert_eq!(ledgers_after_start(folder.path()), ["syschannel"]);
+    // As in Fabric the file does not count when there is a ledger.
+    let orderer = folder.path().join("orderer.yaml");
+    let text = fs::read_to_string(&orderer).unwrap().replace(block.to_str().unwrap(), "gone.block");
+    fs::write(&orderer, text).unwrap();
+    assert_eq!(ledgers_after_start(folder.path()), ["syschannel"]);
+}
+
+#[test]
+fn channels_without_a_system_channel_are_joined_and_all_of_them_ordered() {
+    let folder = folder("  BootstrapMethod: none\n", "Ordering: {kafka: local, etcdraft: local}\n");
+    for (block, channel) in [("appkafka.block", "appkafka"), ("raftchannel.block", "raftchannel")] {
+        let output = join(folder.path(), &golden(block));
+        assert!(output.status.success(), "{}", said(&output));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.starts_with(&format!("joined {channel}, type ")), "{printed}");
+    }
+    assert_eq!(ledgers_after_start(folder.path()), ["appkafka", "raftchannel"]);
+    let twice = join(folder.path(), &golden("appkafka.block"));
+    refuses(&twice, 1, "failed RDL-4014  ");
+    assert!(
+        said(&twice).contains("state/ledgers/appkafka exists already: the channel is joined"),
+        "{}",
+        said(&twice)
+    );
+}
+
+#[test]
+fn what_cannot_be_joined_is_refused_and_leaves_nothing() {
+    let folder = folder("  BootstrapMethod: none\n", "Ordering: {kafka: local}\n");
+    let path = folder.path();
+    fs::write(path.join("no.block"), b"no block").unwrap();
+    let blocks = crate::harness::Recorded::mychannel().blocks;
+    fs::write(path.join("one.block"), prost::Message::encode_to_vec(&blocks[1])).unwrap();
+    refuses(
+        &join(path, &golden("raftchannel.block")),
+        2,
+        "failed RDL-4013  channel raftchannel is of type etcdraft, and no log orders that (default)\n  \
+         hint   to order it on this node alone, write `Ordering: {etcdraft: local}` in raddle.yaml\n",
+    );
+    refuses(
+        &join(path, &golden("kafka-genesis.block")),
+        1,
+        "failed RDL-4014  syschannel is a system channel, which a node starts with and does not join\n",
+    );
+    refuses(&join(path, Path::new("gone.block")), 2, "failed RDL-4006  gone.block cannot be read: ");
+    refuses(&join(path, Path::new("no.block")), 2, "failed RDL-4001  no.block: not a block: ");
+    refuses(
+        &join(path, Path::new("one.block")),
+        2,
+        "failed RDL-4001  one.block: the block is number 1, and a genesis block is number 0\n",
+    );
+    assert!(!path.join("state").exists(), "nothing was made");
+    fs::write(path.join("raddle.yaml"), "").unwrap();
+    refuses(
+        &join(path, &golden("appkafka.block")),
+        2,
+        "failed RDL-4013  channel appkafka is to be ordered by Kafka (default), which this version does not have\n",
+    );
+}
+
+#[test]
+fn wrong_settings_are_all_told_and_a_check_shows_right_ones_with_their_origin() {
+    let folder =
+        folder("  BootstrapMethod: nine\n  Authentication: {TimeWindow: 5}\n", "Ordering: {kafak: local}\n");
+    let output = raddle(folder.path(), &["start", "--check"]);
+    refuses(&output, 2, "failed RDL-4012  2 problems in the settings\n");
+    assert!(said(&output).contains("General.BootstrapMethod: \"nine\" is no method; write file or none\n"));
+    assert!(said(&output).contains("Ordering.kafak: no such key; did you mean Ordering.kafka?\n"));
+    fs::write(folder.path().join("raddle.yaml"), "").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_raddle"))
+        .args(["start", "--check"])
+        .current_dir(folder.path())
+        .env("ORDERER_GENERAL_BOOTSTRAPMETHOD", "none")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "General.BootstrapMethod: none  # $ORDERER_GENERAL_BOOTSTRAPMETHOD",
+        "General.LocalMSPID: OrdererMSP  # ./orderer.yaml:4:3",
+        "General.MaxRecvMsgSize: 104857600  # default",
+        "Ordering.etcdraft: none  # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
+    assert!(!folder.path().join("state").exists(), "a check starts nothing");
+}
+
+#[test]
+fn a_bootstrap_file_that_is_missing_says_who_names_it() {
+    let folder = folder("  BootstrapFile: gone.block\n", "");
+    let output = raddle(folder.path(), &["start"]);
+    refuses(&output, 2, "failed RDL-4006  ./gone.block cannot be read: ");
+    assert!(
+        said(&output).contains("General.BootstrapFile (./orderer.yaml:5:3) names it"),
+        "{}",
+        said(&output)
+    );
+}
