@@ -98,7 +98,7 @@ fn no_filter_locks_the_admins_out() {
 }
 
 #[test]
-fn a_batch_policy_needs_the_capability_and_then_cuts() {
+fn a_batch_policy_needs_the_capability() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
     let node = Node::start_in(folder, &[]);
