@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use raddle_core::bundle::{GenesisError, read_genesis};
-use raddle_core::ids::ChannelId;
-use raddle_ledger::Ledger;
 use raddle_ordering::OrderedLog;
 use raddle_ordering::local::{self, LocalLog, system_clock};
 use raddle_rules::artifact::CompileWorker;
@@ -19,7 +17,10 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::identity::Signer;
-use crate::node::{Channel, Doing, Modules, Node, NodeError, NodeParts, NodeSettings, Observer};
+use crate::node::{Doing, Ledgers, Modules, Node, NodeError, NodeParts, NodeSettings, Observer, StartError};
+
+/// Where ledgers are, in an orderer's folder.
+pub const LEDGERS: &str = "ledgers";
 
 /// What an orderer is started with.
 pub struct OrdererSettings {
@@ -60,12 +61,12 @@ pub enum OrdererError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] local::OpenError),
-    /// A ledger cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] raddle_ledger::OpenError),
-    /// The node or a channel does not start.
+    /// The node does not start.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A channel does not start.
+    #[error(transparent)]
+    Channel(#[from] StartError),
     /// The socket cannot be served.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -96,21 +97,23 @@ impl Orderer {
         // The socket first: an address that is taken is the likeliest fault, and nothing has been done by then.
         let listener = Server::listen(listen).await?;
         let (node, started, failed) = spawn_blocking(move || {
-            let ledgers = folder.join("ledgers");
-            std::fs::create_dir_all(&ledgers)
-                .map_err(|cause| OrdererError::Folder { path: ledgers.clone(), cause })?;
+            let ledgers = Ledgers::at(folder.join(LEDGERS));
+            let no_folder = |cause| OrdererError::Folder { path: ledgers.folder().to_owned(), cause };
+            ledgers.make_folder().map_err(no_folder)?;
             let modules = Modules { worker, cache: Some(folder.join("modules")) };
             let log = open_log(&folder.join("log.redb"))?;
-            let node = Node::new(NodeParts { log, signer, observer, runtime, modules }, node)?;
+            let parts = NodeParts { log, signer, observer, runtime, modules, ledgers: ledgers.clone() };
+            let node = Node::new(parts, node)?;
             let mut started = Vec::new();
             for genesis in genesis {
-                started.push(node.start_channel(open_or_make(&ledgers, &genesis)?)?);
+                let channel = read_genesis(genesis.clone())?.config.channel().clone();
+                started.push(node.make_channel(&channel, &genesis)?);
             }
             let mut failed = Vec::new();
-            for path in other_ledgers(&ledgers, &node)? {
-                match start_existing(&node, &path) {
+            for channel in ledgers.channels().map_err(no_folder)? {
+                match node.open_channel(&channel) {
                     Ok(channel) => started.push(channel),
-                    Err(error) => failed.push((path, error)),
+                    Err(error) => failed.push((ledgers.path(&channel), error.into())),
                 }
             }
             Ok::<_, OrdererError>((Arc::new(node), started, failed))
@@ -170,37 +173,4 @@ fn open_log(path: &Path) -> Result<Arc<dyn OrderedLog>, OrdererError> {
         LocalLog::create(path, &settings, system_clock())?
     };
     Ok(Arc::new(log))
-}
-
-/// The ledger of a channel, by its genesis block.
-fn open_or_make(ledgers: &Path, genesis: &Bytes) -> Result<Ledger, OrdererError> {
-    let channel = read_genesis(genesis.clone())?.config.channel().clone();
-    let (path, settings) = (ledgers.join(&channel.0), raddle_ledger::Settings::default());
-    let ledger = if path.exists() {
-        Ledger::open(&path, &channel, &settings)?
-    } else {
-        Ledger::create(&path, &channel, genesis, &settings)?
-    };
-    Ok(ledger)
-}
-
-/// Ledgers of channels that do not run yet, in order of their names. What is hidden is a ledger that was being made.
-fn other_ledgers(ledgers: &Path, node: &Node) -> Result<Vec<PathBuf>, OrdererError> {
-    let failed = |cause| OrdererError::Folder { path: ledgers.to_owned(), cause };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(ledgers).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !name.starts_with('.') && node.channel(name).is_none() {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn start_existing(node: &Node, path: &Path) -> Result<Arc<Channel>, OrdererError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let ledger = Ledger::open(path, &ChannelId(name.into_owned()), &raddle_ledger::Settings::default())?;
-    Ok(node.start_channel(ledger)?)
 }

@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use raddle::identity::Signer;
-use raddle::node::{Committed, Modules, Node, NodeParts, NodeSettings, Observer};
+use raddle::node::{Committed, Ledgers, Modules, Node, NodeParts, NodeSettings, Observer};
 use raddle_core::bundle::read_genesis;
 use raddle_core::chain::Note;
 use raddle_core::ids::{ChannelId, Offset};
-use raddle_ledger::Ledger;
 use raddle_ordering::local::{LocalLog, Settings, system_clock};
 use raddle_ordering::{
     Append, AppendError, Cause, OrderedLog, ReadError, Readiness, RecordHashFuture, Records,
@@ -155,13 +154,12 @@ pub fn start(folder: &Path, genesis: Bytes, log: &Arc<Moody>, observer: Arc<dyn 
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
         observer,
         modules: Modules { worker: super::orderer::worker(), cache: None },
+        ledgers: Ledgers::at(folder.to_owned()),
         runtime: tokio::runtime::Handle::current(),
     };
     let node = Node::new(parts, NodeSettings::default()).unwrap();
     let channel = read_genesis(genesis.clone()).unwrap().config.channel().clone();
-    let settings = raddle_ledger::Settings::default();
-    let ledger = Ledger::create(&folder.join(&channel.0), &channel, &genesis, &settings).unwrap();
-    node.start_channel(ledger).unwrap();
+    node.make_channel(&channel, &genesis).unwrap();
     node
 }
 

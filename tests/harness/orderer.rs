@@ -4,14 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::Message as _;
 use raddle::identity::Signer;
 use raddle::node::{Channel, Doing, NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
+use raddle_core::ids::{BlockNumber, ChannelId};
+use raddle_ordering::OrderedLog;
+use raddle_ordering::local::{LocalLog, Settings, system_clock};
+use raddle_proto::common;
 use raddle_rules::artifact::CompileWorker;
 use raddle_serve::server::ServerSettings;
 use tempfile::TempDir;
 
-use super::repository;
+use super::{metadata_values, repository};
 
 /// What an orderer of tests is started with: it signs with an identity that no channel knows.
 pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
@@ -44,9 +49,20 @@ pub fn channel(orderer: &Orderer) -> Arc<Channel> {
     Arc::clone(channel)
 }
 
-/// Waits until so many blocks are committed; a halt ends the test with its reason.
+/// Waits until there is a channel of this id.
+pub async fn wait_for_channel(orderer: &Orderer, id: &str) -> Arc<Channel> {
+    let node = orderer.node();
+    node.count().wait_for(|_| node.channel(id).is_some()).await.unwrap();
+    node.channel(id).unwrap()
+}
+
+/// Waits until so many blocks of the one channel are committed.
 pub async fn wait_for_height(orderer: &Orderer, height: u64) {
-    let channel = channel(orderer);
+    reach(&channel(orderer), height).await;
+}
+
+/// Waits until so many blocks are committed; a halt ends the test with its reason.
+pub async fn reach(channel: &Channel, height: u64) {
     let mut standing = channel.board().standing();
     let mut doing = channel.board().doing();
     tokio::select! {
@@ -61,6 +77,37 @@ pub async fn wait_for_halt(orderer: &Orderer) -> String {
     let doing = doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.unwrap();
     let Doing::Halted(halt) = &*doing else { unreachable!() };
     halt.to_string()
+}
+
+/// Appends records to the log of a folder, as if an orderer had.
+pub async fn append(folder: &Path, channel: &str, records: &[Bytes]) {
+    let (path, settings) = (folder.join("log.redb"), Settings::default());
+    let log = if path.exists() {
+        LocalLog::open(&path, &settings, system_clock()).unwrap()
+    } else {
+        LocalLog::create(&path, &settings, system_clock()).unwrap()
+    };
+    let channel = ChannelId(channel.into());
+    let appends: Vec<_> = records.iter().map(|record| log.append(&channel, record.clone())).collect();
+    for append in appends {
+        append.await.unwrap();
+    }
+}
+
+/// The first blocks of a channel.
+pub fn blocks_of(channel: &Channel, count: usize) -> Vec<common::Block> {
+    let blocks =
+        (0..count as u64).map(|number| channel.ledger().block(BlockNumber(number)).unwrap().unwrap());
+    blocks.map(|block| common::Block::decode(block).unwrap()).collect()
+}
+
+/// All but signatures is equal.
+pub fn same(ours: &[common::Block], theirs: &[common::Block]) {
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert_eq!((&ours.header, &ours.data), (&theirs.header, &theirs.data));
+        assert_eq!(metadata_values(ours), metadata_values(theirs), "{:?}", ours.header);
+    }
 }
 
 /// An orderer for tests that are no tasks themselves.

@@ -27,3 +27,4 @@ mod resubmission;
 mod signed;
 mod standard_rule;
 mod start;
+mod system_channel;

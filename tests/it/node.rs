@@ -1,46 +1,16 @@
 //! A node from its log to its ledger: the blocks are those of any other orderer, whenever it stops and starts.
 
-use std::path::Path;
-
 use bytes::Bytes;
-use prost::Message as _;
 use raddle::orderer::Orderer;
-use raddle_core::ids::{BlockNumber, ChannelId};
-use raddle_ordering::OrderedLog;
-use raddle_ordering::local::{LocalLog, Settings, system_clock};
 use raddle_proto::common;
 use raddle_proto::wire::KafkaMessage;
 use tempfile::TempDir;
 
-use crate::harness::orderer::{channel, start, wait_for_halt, wait_for_height};
-use crate::harness::{Recorded, metadata_values};
-
-/// Appends records to the log of a folder, as if an orderer had.
-async fn append(folder: &Path, channel: &str, records: &[Bytes]) {
-    let (path, settings) = (folder.join("log.redb"), Settings::default());
-    let log = if path.exists() {
-        LocalLog::open(&path, &settings, system_clock()).unwrap()
-    } else {
-        LocalLog::create(&path, &settings, system_clock()).unwrap()
-    };
-    let channel = ChannelId(channel.into());
-    let appends: Vec<_> = records.iter().map(|record| log.append(&channel, record.clone())).collect();
-    for append in appends {
-        append.await.unwrap();
-    }
-}
+use crate::harness::Recorded;
+use crate::harness::orderer::{append, blocks_of, channel, same, start, wait_for_halt, wait_for_height};
 
 fn blocks(orderer: &Orderer, count: usize) -> Vec<common::Block> {
-    let ledger = channel(orderer).ledger().clone();
-    let blocks = (0..count as u64).map(|number| ledger.block(BlockNumber(number)).unwrap().unwrap());
-    blocks.map(|block| common::Block::decode(block).unwrap()).collect()
-}
-
-fn same(ours: &[common::Block], theirs: &[common::Block]) {
-    for (ours, theirs) in ours.iter().zip(theirs) {
-        assert_eq!((&ours.header, &ours.data), (&theirs.header, &theirs.data));
-        assert_eq!(metadata_values(ours), metadata_values(theirs), "{:?}", ours.header);
-    }
+    blocks_of(&channel(orderer), count)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

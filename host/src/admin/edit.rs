@@ -3,7 +3,7 @@
 use prost::Message as _;
 use raddle_proto::common::Config;
 use raddle_proto::wire::{WireError, go_decode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::config_json::{FromJsonError, Shown, ToJsonError, from_json, to_json};
 use super::update::{Conflict, rebase};
@@ -88,6 +88,11 @@ pub fn set(config: &mut Value, path: &str, text: &str) -> Result<(), EditError> 
                 // One behind the last: the list grows.
                 None => items.push(read()),
             }
+            Ok(())
+        }
+        // A value of which nothing is set.
+        Value::Null => {
+            *holder = Value::Object(Map::from_iter([(name, read())]));
             Ok(())
         }
         _ => Err(nowhere(path, "it leads into a text or number")),

@@ -55,6 +55,8 @@ codes! {
     Maintenance = 1106;
     /// A config update does not fit the channel's config, or lacks signatures.
     ConfigUpdate = 1107;
+    /// A channel is not created.
+    Creation = 1108;
     /// A request for blocks has no timestamp.
     SeekWithoutTime = 1201;
     /// A request for blocks is too old or too new.

@@ -9,7 +9,7 @@ use raddle_serve::server::ServerError;
 use super::{Code, program};
 use crate::identity::SignerError;
 use crate::network::NetworkError;
-use crate::node::NodeError;
+use crate::node::{NodeError, StartError};
 use crate::orderer::OrdererError;
 use crate::replay::ReplayError;
 
@@ -139,8 +139,10 @@ impl From<OrdererError> for Failure {
         match error {
             OrdererError::Genesis(_) => Self::new(Code::Genesis, Exit::Usage, sentence),
             OrdererError::Folder { .. } => Self::new(Code::File, Exit::Failed, sentence),
-            OrdererError::Log(_) | OrdererError::Ledger(_) => Self::new(Code::Store, Exit::Failed, sentence),
-            OrdererError::Node(error) => error.into(),
+            OrdererError::Log(_) | OrdererError::Channel(StartError::Ledger(_)) => {
+                Self::new(Code::Store, Exit::Failed, sentence)
+            }
+            OrdererError::Node(error) | OrdererError::Channel(StartError::Node(error)) => error.into(),
             OrdererError::Server(error) => error.into(),
             OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),
         }
@@ -177,6 +179,7 @@ impl From<NodeError> for Failure {
             NodeError::Load(error) => error.into(),
             NodeError::Stack(error) => error.into(),
             NodeError::Thread(_) => Self::new(Code::Sandbox, Exit::Failed, sentence),
+            NodeError::SystemChannels { .. } => Self::new(Code::Join, Exit::Failed, sentence),
             NodeError::Twice(_) => Self::new(Code::Bug, Exit::Bug, sentence),
         }
     }

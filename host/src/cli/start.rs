@@ -1,11 +1,13 @@
 //! `raddle start`: a node by Fabric's `orderer.yaml`.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use raddle_core::ids::ChannelId;
 use raddle_rules::admission::ExpirationChecks;
 use raddle_serve::server::ServerSettings;
 use tokio::task::JoinSet;
@@ -15,8 +17,8 @@ use super::settings::{ConfigFolder, check_mapped, read_block_0};
 use super::{Code, Exit, Failure, compile_worker, logging};
 use crate::config::{BootstrapMethod, Setting, Settings};
 use crate::identity::Signer;
-use crate::node::{Doing, NoObserver, NodeSettings};
-use crate::orderer::{Orderer, OrdererSettings};
+use crate::node::{Channel, Doing, Halt, Ledgers, NoObserver, NodeSettings};
+use crate::orderer::{LEDGERS, Orderer, OrdererSettings};
 
 /// A node, by Fabric's orderer.yaml, raddle.yaml beside it, and $ORDERER_* and $RADDLE_*
 #[derive(Debug, clap::Args)]
@@ -86,26 +88,33 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
 
 /// Waits for the signal to stop. A channel that halts meanwhile is told at once; the others go on.
 async fn wait(orderer: &Orderer, stop: &mut Stop, mut exit: ExitCode) -> ExitCode {
-    let mut halts = JoinSet::new();
-    for channel in orderer.node().channels() {
-        halts.spawn(async move {
-            let mut doing = channel.board().doing();
-            match doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.as_deref() {
-                Ok(Doing::Halted(halt)) => Some(format!("channel {}: {halt}", channel.id())),
-                _ => None,
-            }
-        });
-    }
+    let (mut halts, mut watched) = (JoinSet::new(), BTreeSet::new());
+    let mut count = orderer.node().count();
     loop {
-        let halted = tokio::select! {
-            () = stop.asked() => return exit,
-            Some(halted) = halts.join_next() => halted,
-        };
-        if let Ok(Some(sentence)) = halted {
-            exit = Failure::new(Code::Halted, Exit::Failed, sentence)
-                .hint("nothing that was acknowledged is lost; stop the node, mend the cause, start it again")
-                .report();
+        // A system channel creates others.
+        for channel in orderer.node().channels() {
+            if watched.insert(channel.id().clone()) {
+                halts.spawn(halt(channel));
+            }
         }
+        tokio::select! {
+            () = stop.asked() => return exit,
+            Ok(()) = count.changed() => {}
+            Some(halted) = halts.join_next() => if let Ok(Some((channel, halt))) = halted {
+                exit = Failure::new(Code::Halted, Exit::Failed, format!("channel {channel}: {halt}"))
+                    .hint("nothing that was acknowledged is lost; stop the node, mend the cause, start it again")
+                    .report();
+            },
+        }
+    }
+}
+
+/// Waits until a channel halts. None if it never will.
+async fn halt(channel: Arc<Channel>) -> Option<(ChannelId, Halt)> {
+    let mut doing = channel.board().doing();
+    match doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.as_deref() {
+        Ok(Doing::Halted(halt)) => Some((channel.id().clone(), halt.clone())),
+        _ => None,
     }
 }
 
@@ -143,10 +152,10 @@ fn bootstrap(settings: &Settings) -> Result<Option<Bytes>, Failure> {
     Ok(Some(bytes))
 }
 
-/// What is hidden is a ledger that was being made.
+/// A folder that cannot be read is told when the node starts.
 fn has_ledgers(settings: &Settings) -> bool {
-    let Ok(entries) = std::fs::read_dir(settings.folder.value.join("ledgers")) else { return false };
-    entries.flatten().any(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+    let channels = Ledgers::at(settings.folder.value.join(LEDGERS)).channels();
+    channels.is_ok_and(|channels| !channels.is_empty())
 }
 
 fn print(settings: &Settings) {

@@ -1,5 +1,6 @@
 //! The one place where what a node meets becomes what a client of Broadcast is told.
 
+use raddle_core::channel_creation::{CreationRefusal, InspectionRefusal};
 use raddle_core::modules::ModuleRefusal;
 use raddle_ordering::AppendError;
 use raddle_proto::common::Status;
@@ -20,6 +21,8 @@ pub const INVARIANT: Code = Code(1105);
 pub const MAINTENANCE: Code = Code(1106);
 /// A config update does not fit the channel's config, or lacks signatures.
 pub const CONFIG_UPDATE: Code = Code(1107);
+/// A channel is not created.
+pub const CREATION: Code = Code(1108);
 /// A config update does with modules what it may not, or a module cannot be installed.
 pub const MODULE: Code = Code(3010);
 /// A filter fails at the envelope, on every orderer alike.
@@ -36,11 +39,12 @@ pub const NOT_READY: Code = Code(4104);
 pub const BUG: Code = Code(9001);
 
 /// All codes that a node answers with.
-pub const CODES: [Code; 11] = [
+pub const CODES: [Code; 12] = [
     FILTER,
     INVARIANT,
     MAINTENANCE,
     CONFIG_UPDATE,
+    CREATION,
     FILTER_FAULT,
     MODULE,
     FILTER_LOCAL,
@@ -138,6 +142,32 @@ pub fn not_completed(error: NotCompleted) -> Failure {
 pub fn bad_update(info: &str) -> NotTaken {
     let detail = Detail::from(CONFIG_UPDATE);
     Refusal { status: RefusalStatus::BadRequest, info: info.to_owned(), detail }.into()
+}
+
+/// A normal envelope for a channel that does not exist, where there is a system channel.
+///
+/// Source: fabric v2.5.16 `orderer/common/msgprocessor/msgprocessor.go` `ErrChannelDoesNotExist`.
+#[must_use]
+pub fn no_channel() -> NotTaken {
+    let info = "channel does not exist".into();
+    Refusal { status: RefusalStatus::NotFound, info, detail: Code::CHANNEL_UNKNOWN.into() }.into()
+}
+
+/// A channel is not created. Fabric's sentence.
+#[must_use]
+pub fn not_created(refusal: &CreationRefusal) -> NotTaken {
+    let (status, info) = (RefusalStatus::BadRequest, refusal.to_string());
+    Refusal { status, info, detail: CREATION.into() }.into()
+}
+
+/// The last filter of a system channel refuses. Fabric's sentence.
+#[must_use]
+pub fn creation_refused(refusal: &InspectionRefusal) -> NotTaken {
+    let (status, code) = match refusal.is_transient() {
+        true => (RefusalStatus::ServiceUnavailable, MAINTENANCE),
+        false => (RefusalStatus::BadRequest, CREATION),
+    };
+    Refusal { status, info: refusal.to_string(), detail: code.into() }.into()
 }
 
 /// A config update does with modules what it may not.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use raddle_core::chain::ChainError;
-use raddle_core::ids::{BlockNumber, Offset};
+use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::CommitError;
 use raddle_ordering::{Mismatch, ReadError};
 use raddle_rules::LoadError;
@@ -13,6 +13,7 @@ use raddle_serve::channels::{Condition, Standing};
 use tokio::sync::watch;
 
 use super::answers;
+use super::registrar::StartError;
 use crate::identity::SignerError;
 
 /// Why a channel halts: to go on could fork it, or lose what is in its log. The other channels go on, and nothing that
@@ -47,6 +48,14 @@ pub enum Halt {
         offset: Offset,
         /// Why.
         cause: Arc<RuleSetError>,
+    },
+    /// A channel that this one creates cannot be made or started.
+    #[error("channel {channel}, which was created, is not there: {cause}")]
+    Creation {
+        /// The new channel.
+        channel: ChannelId,
+        /// Why.
+        cause: Arc<StartError>,
     },
     /// A block cannot be signed.
     #[error("block {number} cannot be signed: {cause}")]

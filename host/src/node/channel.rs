@@ -1,6 +1,6 @@
 //! One channel of a node: admits what its rules let pass, and appends it to the log.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,7 @@ use super::answers;
 use super::board::{Board, Doing};
 use super::config::ConfigMaker;
 use super::judge::EnvelopeJudge;
+use super::registrar::Registrar;
 use super::rules::{Rules, RulesMaker};
 use super::usage::Usage;
 use super::workers::Workers;
@@ -50,6 +51,8 @@ pub struct Channel {
     /// Of their own, so that no envelope waits while a module is compiled.
     config_workers: Arc<Workers>,
     usage: Arc<Usage>,
+    /// A system channel is asked about the channels of its node, and creates them.
+    registrar: Weak<Registrar>,
 }
 
 /// What a channel is made of.
@@ -63,15 +66,16 @@ pub(super) struct ChannelParts {
     pub(super) configs: ConfigMaker,
     pub(super) config_workers: Arc<Workers>,
     pub(super) usage: Arc<Usage>,
+    pub(super) registrar: Weak<Registrar>,
 }
 
 impl Channel {
     /// A channel with these rules, whose records go to the log and whose blocks come from the ledger.
     pub(super) fn new(parts: ChannelParts) -> Self {
-        let ChannelParts { rules, maker, log, ledger, board, workers, configs, config_workers, usage } =
-            parts;
+        let ChannelParts { rules, maker, log, ledger, board, workers, configs, .. } = parts;
+        let ChannelParts { config_workers, usage, registrar, .. } = parts;
         let (id, rules) = (ledger.channel().clone(), ArcSwap::from_pointee(rules));
-        Self { id, rules, maker, log, ledger, board, workers, configs, config_workers, usage }
+        Self { id, rules, maker, log, ledger, board, workers, configs, config_workers, usage, registrar }
     }
 
     /// Its id.
@@ -110,6 +114,17 @@ impl Channel {
         &self.configs
     }
 
+    /// The node's channels; none any more while it ends.
+    pub(super) fn registrar(&self) -> Option<Arc<Registrar>> {
+        self.registrar.upgrade()
+    }
+
+    /// How many channels the node has, this one among them.
+    pub(super) fn channels(&self) -> u64 {
+        let count = self.registrar().map_or(0, |registrar| *registrar.count().borrow());
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+
     /// From now on the channel judges by this config: config, sequence and filters change at once. Blocks while a
     /// module is compiled that this orderer has not seen.
     ///
@@ -141,6 +156,9 @@ impl Channel {
 
 impl BroadcastChannel for Channel {
     fn admit(&self, received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
+        if received.channel_header.channel_id != self.id.0 {
+            return Box::pin(async { Err(answers::no_channel()) });
+        }
         let rules = self.rules();
         if is_closed_to_normal_envelopes(rules.bundle()) {
             let refusal = Refusal {
@@ -181,9 +199,11 @@ impl BroadcastChannel for Channel {
         let rules = self.rules();
         let configs = self.configs.clone();
         let board = Arc::clone(&self.board);
+        let channels = self.channels();
         let made = self.config_workers.run(move |stack| {
             let config_sequence = rules.bundle().sequence;
-            let envelope = configs.make(stack, &rules, &received.envelope, timestamp(received.at))?;
+            let at = timestamp(received.at);
+            let envelope = configs.make_or_create(stack, &rules, &received.envelope, at, channels)?;
             Ok::<_, NotTaken>(Admitted { envelope, config_sequence, class: wire::Class::Config })
         });
         Box::pin(async move {

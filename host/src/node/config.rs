@@ -9,10 +9,15 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use prost::Message as _;
+use raddle_core::bundle::CurrentConfig;
 use raddle_core::config_update::{
-    FINAL_CHECKS, INITIAL_CHECKS, Proposal, config_payload, inspect_maintenance, is_signed_for, propose,
+    FINAL_CHECKS, INITIAL_CHECKS, inspect_maintenance, is_signed_for, payload_to_sign, propose,
 };
+use raddle_core::ids::ChannelId;
 use raddle_core::modules::{Side, Update, check_update};
+use raddle_proto::common::HeaderType;
 use raddle_proto::wire::{self, Envelope};
 use raddle_rules::admission::Filters;
 use raddle_rules::store::{ModuleStore, Profile1};
@@ -55,14 +60,16 @@ impl ConfigMaker {
         self.filter(stack, rules, update, received, INITIAL_CHECKS)?;
         let proposal =
             propose(&rules.config, update).map_err(|error| answers::bad_update(&error.to_string()))?;
-        self.install(rules, update, &proposal)?;
-        let envelope = self.sign(rules, &proposal)?;
+        self.install(&rules.config, &proposal.next, update)?;
+        let data = proposal.envelope.encode_to_vec().into();
+        let envelope = self.sign(rules.config.channel(), HeaderType::Config, data)?;
         self.filter(stack, rules, &envelope, received, FINAL_CHECKS)?;
         inspect_maintenance(&rules.config, &proposal).map_err(|error| answers::bad_update(&error.info()))?;
         Ok(envelope)
     }
 
-    fn filter(
+    /// Asks the shipped filters; `prefix` stands before the text of a refusal.
+    pub(super) fn filter(
         &self,
         stack: GuestStack,
         rules: &Rules,
@@ -81,8 +88,12 @@ impl ConfigMaker {
     }
 
     /// Compiles what the update installs or changes, and asks it about its settings under the config that is to be.
-    fn install(&self, rules: &Rules, update: &Envelope, proposal: &Proposal) -> Result<(), NotTaken> {
-        let (old, new) = (&rules.config, &proposal.next);
+    pub(super) fn install(
+        &self,
+        old: &CurrentConfig,
+        new: &CurrentConfig,
+        update: &Envelope,
+    ) -> Result<(), NotTaken> {
         let group = old.config.channel_group.as_ref().and_then(|root| root.groups.get("Orderer"));
         let group_policy = group.map(|group| group.mod_policy.as_str()).unwrap_or_default();
         let group_policy = match group_policy.starts_with('/') {
@@ -108,13 +119,18 @@ impl ConfigMaker {
         Ok(())
     }
 
-    fn sign(&self, rules: &Rules, proposal: &Proposal) -> Result<Envelope, NotTaken> {
+    /// An envelope of ours.
+    pub(super) fn sign(
+        &self,
+        channel: &ChannelId,
+        header_type: HeaderType,
+        data: Bytes,
+    ) -> Result<Envelope, NotTaken> {
         let failed = |_| NotTaken::from(answers::not_signed());
         let header = self.signer.signature_header().map_err(failed)?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-        let channel = rules.config.channel();
-        let payload = config_payload(channel, &proposal.envelope, seconds, header.creator, header.nonce);
+        let payload = payload_to_sign(channel, header_type, data, seconds, header.creator, header.nonce);
         let signature = self.signer.sign(&payload).map_err(failed)?;
         Ok(Envelope::new(&payload, &signature))
     }

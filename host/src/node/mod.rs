@@ -10,44 +10,45 @@ pub mod answers;
 mod board;
 mod channel;
 mod config;
+mod creation;
 mod deliver;
 mod driver;
 mod judge;
+mod ledgers;
 mod modules;
 mod observer;
+mod registrar;
 mod rules;
 mod usage;
 mod workers;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use prost::Message as _;
-use raddle_core::bundle::{GenesisError, read_config_of};
+use raddle_core::bundle::GenesisError;
 use raddle_core::ids::{BlockNumber, ChannelId};
-use raddle_ledger::Ledger;
 use raddle_ordering::OrderedLog;
-use raddle_proto::common;
 use raddle_rules::admission::{ExpirationChecks, RuleSetError, StandardFilters};
 use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, EngineError, FilterEngine, LoadError, StackError};
 use raddle_serve::channels::{Channels, DeliverChannel, Found};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 pub use board::{Board, Doing, Halt};
 pub use channel::Channel;
+pub use ledgers::Ledgers;
 pub use modules::Modules;
 pub use observer::{Committed, NoObserver, Observer};
+pub use registrar::StartError;
 pub use rules::{BrokenFilter, Rules};
 pub use usage::{Usage, Used};
 pub use workers::{NotCompleted, Workers};
 
 use crate::identity::Signer;
-use channel::ChannelParts;
 use config::ConfigMaker;
-use driver::Threads;
+use registrar::{Common, Registrar};
 use rules::RulesMaker;
 
 /// Threads on which config updates are judged. A module that takes long to compile holds up other updates only.
@@ -102,6 +103,8 @@ pub struct NodeParts {
     pub runtime: Handle,
     /// How modules of channel configs are compiled.
     pub modules: Modules,
+    /// Where the ledgers of channels are that a system channel creates.
+    pub ledgers: Ledgers,
 }
 
 /// Why a node, or one of its channels, does not start.
@@ -138,6 +141,14 @@ pub enum NodeError {
     /// The channel runs already.
     #[error("channel {0} is there already")]
     Twice(ChannelId),
+    /// A node has one system channel at most.
+    #[error("channel {second} is a system channel, and so is {first}: a node has one at most")]
+    SystemChannels {
+        /// The one that runs.
+        first: ChannelId,
+        /// The one that does not.
+        second: ChannelId,
+    },
     /// The sandbox does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -154,21 +165,8 @@ pub enum NodeError {
 
 /// Channels on one ordered log.
 pub struct Node {
-    parts: NodeParts,
-    maker: RulesMaker,
-    batches: Arc<BatchEngine>,
-    store: Arc<ModuleStore>,
-    configs: ConfigMaker,
-    workers: Arc<Workers>,
-    config_workers: Arc<Workers>,
+    registrar: Arc<Registrar>,
     usage: Arc<Usage>,
-    channels: RwLock<BTreeMap<String, Running>>,
-}
-
-/// A channel at work.
-struct Running {
-    channel: Arc<Channel>,
-    threads: Threads,
 }
 
 // === impl Node ===
@@ -192,77 +190,60 @@ impl Node {
             usage: Arc::clone(&usage),
             allows_batch_policies: settings.allows_batch_policies,
         };
-        Ok(Self {
-            parts,
+        let registrar = Registrar::new(Common {
+            node: parts,
             maker: RulesMaker { standard, store: Arc::clone(&store), expiration: settings.expiration },
             batches,
             store,
             configs,
             workers: Arc::new(Workers::start("filters", settings.filter_threads)?),
             config_workers: Arc::new(Workers::start("configs", CONFIG_THREADS)?),
-            usage,
-            channels: RwLock::default(),
-        })
+            usage: Arc::clone(&usage),
+        });
+        Ok(Self { registrar, usage })
     }
 
-    /// Starts the channel of a ledger: it takes envelopes at once, and goes on in the log where the ledger ends.
+    /// The channel of this id, which begins with its genesis block if it has no ledger. It takes envelopes at once, and
+    /// goes on in the log where the ledger ends. If it runs already it is left alone.
     ///
     /// # Errors
     ///
-    /// See [`NodeError`]. What keeps it from ordering once it runs, its [`Board`] tells.
-    pub fn start_channel(&self, ledger: Ledger) -> Result<Arc<Channel>, NodeError> {
-        let id = ledger.channel().clone();
-        let config = read_config_of(config_of(&ledger)?)
-            .map_err(|cause| NodeError::Config { channel: id.clone(), cause })?;
-        let rules = self.maker.make(Arc::new(config));
-        let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
-        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-        if channels.contains_key(&id.0) {
-            return Err(NodeError::Twice(id));
-        }
-        let board = Arc::new(Board::new(ledger.height()));
-        let channel = Arc::new(Channel::new(ChannelParts {
-            rules,
-            maker: self.maker.clone(),
-            log: Arc::clone(&self.parts.log),
-            ledger: ledger.clone(),
-            board: Arc::clone(&board),
-            workers: Arc::clone(&self.workers),
-            configs: self.configs.clone(),
-            config_workers: Arc::clone(&self.config_workers),
-            usage: Arc::clone(&self.usage),
-        }));
-        let threads = Threads::start(driver::Parts {
-            channel: Arc::clone(&channel),
-            ledger,
-            node: self.parts.clone(),
-            batches: Arc::clone(&self.batches),
-            store: Arc::clone(&self.store),
-            board,
-            usage: Arc::clone(&self.usage),
-        })?;
-        channels.insert(id.0, Running { channel: Arc::clone(&channel), threads });
-        Ok(channel)
+    /// See [`StartError`]. What keeps it from ordering once it runs, its [`Board`] tells.
+    pub fn make_channel(&self, channel: &ChannelId, genesis: &Bytes) -> Result<Arc<Channel>, StartError> {
+        self.registrar.start_with(channel, |ledgers| ledgers.open_or_make(channel, genesis))
+    }
+
+    /// The channel of this id, which is started from its ledger. If it runs already it is left alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub fn open_channel(&self, channel: &ChannelId) -> Result<Arc<Channel>, StartError> {
+        self.registrar.start_with(channel, |ledgers| ledgers.open(channel))
     }
 
     /// A channel by its id.
     #[must_use]
     pub fn channel(&self, id: &str) -> Option<Arc<Channel>> {
-        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
-        channels.get(id).map(|running| Arc::clone(&running.channel))
+        self.registrar.channel(id)
     }
 
     /// All channels, in order of their ids.
     #[must_use]
     pub fn channels(&self) -> Vec<Arc<Channel>> {
-        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
-        channels.values().map(|running| Arc::clone(&running.channel)).collect()
+        self.registrar.channels()
+    }
+
+    /// How many channels there are; changes when one is created.
+    #[must_use]
+    pub fn count(&self) -> watch::Receiver<usize> {
+        self.registrar.count()
     }
 
     /// The log of all channels.
     #[must_use]
     pub fn log(&self) -> &Arc<dyn OrderedLog> {
-        &self.parts.log
+        self.registrar.log()
     }
 
     /// What the rules of all channels have cost so far; nothing unless [`NodeSettings::counts_usage`] says so.
@@ -274,20 +255,13 @@ impl Node {
     /// Ends all channels: commits what is cut, cuts nothing. What is pending stands in the log, and is read again at
     /// the next start. Blocks for as long as the commits take; must not be called on a thread of the runtime.
     pub fn stop(&self) {
-        let channels = std::mem::take(&mut *self.channels.write().unwrap_or_else(PoisonError::into_inner));
-        for running in channels.values() {
-            running.threads.tell_to_stop();
-        }
-        for running in channels.into_values() {
-            running.threads.join();
-            running.channel.board().stopped();
-        }
+        self.registrar.stop();
     }
 }
 
 impl Channels for Node {
     fn find(&self, channel_id: &str) -> Found {
-        match self.channel(channel_id) {
+        match self.registrar.channel(channel_id).or_else(|| self.registrar.system_channel()) {
             Some(channel) => Found::Channel(channel as _),
             None => Found::Unknown,
         }
@@ -296,15 +270,6 @@ impl Channels for Node {
     fn find_blocks(&self, channel_id: &str) -> Option<Arc<dyn DeliverChannel>> {
         self.channel(channel_id).map(|channel| channel as _)
     }
-}
-
-/// The envelope that holds the channel's config of now.
-fn config_of(ledger: &Ledger) -> Result<Bytes, NodeError> {
-    let number = ledger.state().chain.last_config;
-    let no_config = || NodeError::NoConfigBlock { channel: ledger.channel().clone(), number };
-    let block = ledger.block(number)?.ok_or_else(no_config)?;
-    let block = common::Block::decode(block).map_err(|_| no_config())?;
-    block.data.unwrap_or_default().data.into_iter().next().ok_or_else(no_config)
 }
 
 /// A thread runs one filter at a time.

@@ -9,7 +9,7 @@ use raddle::admin::update::{Draft, compute};
 use raddle::client::{Place, Verifier};
 use raddle::network::Role;
 use raddle_core::bundle::read_genesis;
-use raddle_core::config_update::{config_payload, propose};
+use raddle_core::config_update::{payload_to_sign, propose};
 use raddle_core::ids::Offset;
 use raddle_proto::common::{ConfigGroup, HeaderType};
 use raddle_proto::orderer::ConsensusType;
@@ -39,7 +39,14 @@ impl Scene {
         let proposal = propose(&current, &update).unwrap();
         let signer = network.orderers.signer(Role::Orderer);
         let header = signer.signature_header().unwrap();
-        let payload = config_payload(&channel(), &proposal.envelope, 1, header.creator, header.nonce);
+        let payload = payload_to_sign(
+            &channel(),
+            raddle_proto::common::HeaderType::Config,
+            proposal.envelope.encode_to_vec().into(),
+            1,
+            header.creator,
+            header.nonce,
+        );
         let envelope = Envelope::new(&payload, &signer.sign(&payload).unwrap());
         let record = KafkaMessage::config(envelope.marshal(), sequence - 1, 0).marshal();
         self.orderer.node().log().append(&channel(), record).await.unwrap();

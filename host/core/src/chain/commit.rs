@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use raddle_proto::common;
-use raddle_proto::wire::{self, Envelope, go_decode};
+use raddle_proto::wire::{self, Envelope};
 
 use super::event::{Action, ChainError, ConfigRecordError, CutBlock, Note, Skipped};
 use super::{Chain, ChainState, make_cutter};
 use crate::block::{Offsets, UnsignedBlock};
-use crate::bundle::{BundleError, CurrentConfig, read_config_envelope};
+use crate::bundle::{BundleError, CurrentConfig, Incompatible, read_config_envelope};
+use crate::channel_creation::NewChannel;
 use crate::config_update::{ValidateError, validate};
 use crate::cutter::{CutBatch, CutReason};
 use crate::ids::{ChannelId, Offset};
@@ -17,8 +18,8 @@ use crate::ids::{ChannelId, Offset};
 enum ConfigChange {
     /// The channel's next config.
     Config(Arc<CurrentConfig>),
-    /// A new channel, in the system channel: the config stays as it is.
-    ChannelCreation,
+    /// In the system channel: another channel begins, unless the record names none. The config stays as it is.
+    Creation(Option<Box<NewChannel>>),
 }
 
 impl Chain {
@@ -81,10 +82,10 @@ impl Chain {
     ) -> Result<(), ChainError> {
         let change = match self.validate_config(envelope) {
             Ok(change) => change,
-            Err(ConfigRecordError::Invalid(ValidateError::Bundle(BundleError::Incompatible(error)))) => {
-                return Err(ChainError::UnsupportedConfig { offset, error });
-            }
             Err(error) => {
+                if let Some(error) = unsupported(&error) {
+                    return Err(ChainError::UnsupportedConfig { offset, error });
+                }
                 let why = Skipped::InvalidConfig(error);
                 actions.push(Action::Note(Note::Skipped { offset, why }));
                 return Ok(());
@@ -101,7 +102,12 @@ impl Chain {
             size_bytes: envelope.size_bytes(),
         };
         match change {
-            ConfigChange::ChannelCreation => self.write(batch, offset, false, actions),
+            ConfigChange::Creation(channel) => {
+                let mut cut = self.next_cut(batch, offset, false)?;
+                cut.creates = channel;
+                self.finish(cut, actions);
+                Ok(())
+            }
             ConfigChange::Config(config) => self.write_config(batch, offset, config, actions),
         }
     }
@@ -112,11 +118,8 @@ impl Chain {
             if !self.bundle().has_consortiums {
                 return Err(ConfigRecordError::NotASystemChannel);
             }
-            let payload: common::Payload =
-                go_decode(envelope.payload().clone()).map_err(ConfigRecordError::Wire)?;
-            let created = Envelope::unmarshal(payload.data).map_err(ConfigRecordError::Wire)?;
-            read_config_envelope(&created).map_err(ConfigRecordError::Wire)?;
-            return Ok(ConfigChange::ChannelCreation);
+            let channel = NewChannel::read(envelope).map_err(ConfigRecordError::NewChannel)?;
+            return Ok(ConfigChange::Creation(channel.map(Box::new)));
         }
         if header.r#type != common::HeaderType::Config as i32 {
             return Err(ConfigRecordError::HeaderType(header.r#type));
@@ -201,11 +204,29 @@ impl Chain {
             offsets,
             is_cut_by_next_record,
         };
-        Ok(CutBlock { block, state, reason: batch.reason, size_bytes: batch.size_bytes, config: None })
+        Ok(CutBlock {
+            block,
+            state,
+            reason: batch.reason,
+            size_bytes: batch.size_bytes,
+            config: None,
+            creates: None,
+        })
     }
 
     fn finish(&mut self, cut: CutBlock, actions: &mut Vec<Action>) {
         self.state = cut.state;
         actions.push(Action::WriteBlock(Box::new(cut)));
+    }
+}
+
+/// What a config record asks for and this version does not have.
+fn unsupported(error: &ConfigRecordError) -> Option<Incompatible> {
+    match error {
+        ConfigRecordError::Invalid(ValidateError::Bundle(BundleError::Incompatible(error))) => {
+            Some(error.clone())
+        }
+        ConfigRecordError::NewChannel(error) => error.unsupported().cloned(),
+        _ => None,
     }
 }

@@ -10,6 +10,7 @@ use super::ChainState;
 use crate::batch_policy::{GuestFault, LocalFault};
 use crate::block::UnsignedBlock;
 use crate::bundle::{CurrentConfig, Incompatible};
+use crate::channel_creation::{NewChannel, NewChannelError};
 use crate::config_update::ValidateError;
 use crate::cutter::CutReason;
 use crate::ids::{BlockNumber, ConfigSequence, Offset};
@@ -119,6 +120,9 @@ pub struct CutBlock {
     pub size_bytes: u64,
     /// The channel's config from this block on, if it is a config block.
     pub config: Option<Arc<CurrentConfig>>,
+    /// The channel that begins with this block of a system channel. It must exist before the block is committed; one
+    /// that exists already is left alone.
+    pub creates: Option<Box<NewChannel>>,
 }
 
 /// Something that people may want to know.
@@ -240,6 +244,9 @@ pub enum ConfigRecordError {
     /// It is not the next config.
     #[error(transparent)]
     Invalid(ValidateError),
+    /// The creation of a channel that cannot begin.
+    #[error(transparent)]
+    NewChannel(NewChannelError),
     /// The creation of a channel, outside the system channel.
     #[error("a channel can be created only in a system channel")]
     NotASystemChannel,

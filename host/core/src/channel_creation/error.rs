@@ -2,6 +2,8 @@
 
 use raddle_proto::wire::WireError;
 
+use crate::bundle::BundleError;
+use crate::config_update::Refusal;
 use crate::ids::ChannelId;
 use crate::policy::go_text;
 
@@ -71,8 +73,8 @@ pub enum TemplateError {
     #[error("Attempted to include member {0} which is not in the consortium")]
     NotAMember(String),
     /// The template is no valid config.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(Box<BundleError>),
 }
 
 /// Why a client's request to create a channel is refused: 400 all of them, as a failed mod policy is too.
@@ -93,7 +95,7 @@ pub enum CreationRefusal {
         /// The new channel.
         channel: ChannelId,
         /// Why.
-        reason: String,
+        reason: Box<Refusal>,
     },
 }
 
@@ -147,7 +149,7 @@ pub enum InspectionRefusal {
     Template(TemplateError),
     /// The update does not apply, or too few have signed it.
     #[error("error proposing channel update to new channel config: {0}")]
-    NotAuthorised(String),
+    NotAuthorised(Box<Refusal>),
     /// Another config comes out of the update than the one beside it.
     #[error(
         "config proposed by the channel creation request did not match the config received with the channel \
@@ -156,7 +158,7 @@ pub enum InspectionRefusal {
     OtherConfig,
     /// The new channel's config is invalid.
     #[error("config does not validly parse: {0}")]
-    Config(String),
+    Config(Box<BundleError>),
 }
 
 impl InspectionRefusal {

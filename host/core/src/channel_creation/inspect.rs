@@ -3,10 +3,10 @@
 use raddle_proto::common::{self, HeaderType};
 use raddle_proto::wire::{Envelope, WireError, go_decode};
 
+use super::SystemChannel;
 use super::error::InspectionRefusal;
-use super::template::check_config;
-use super::{Propose, SystemChannel, Template};
-use crate::bundle::ConsensusState;
+use crate::bundle::{ConsensusState, CurrentConfig};
+use crate::config_update::apply;
 use crate::policy::go_text;
 
 impl SystemChannel {
@@ -22,12 +22,7 @@ impl SystemChannel {
     /// See [`InspectionRefusal`].
     ///
     /// Source: fabric v2.5.16 `orderer/common/msgprocessor/systemchannelfilter.go` `Apply`.
-    pub fn inspect(
-        &self,
-        envelope: &Envelope,
-        channels: u64,
-        propose: &Propose<'_>,
-    ) -> Result<(), InspectionRefusal> {
+    pub fn inspect(&self, envelope: &Envelope, channels: u64) -> Result<(), InspectionRefusal> {
         let payload: common::Payload =
             go_decode(envelope.payload().clone()).map_err(InspectionRefusal::Payload)?;
         let header = payload.header.ok_or(InspectionRefusal::NoHeader)?;
@@ -44,24 +39,22 @@ impl SystemChannel {
             return Err(InspectionRefusal::Maintenance);
         }
         let inner = Envelope::unmarshal(payload.data).map_err(InspectionRefusal::Inner)?;
-        self.inspect_config(&read_inner(&inner)?, propose)
+        self.inspect_config(&read_inner(&inner)?)
     }
 
     /// Source: fabric v2.5.16 `orderer/common/msgprocessor/systemchannelfilter.go` `authorizeAndInspect`.
-    fn inspect_config(
-        &self,
-        carried: &common::ConfigEnvelope,
-        propose: &Propose<'_>,
-    ) -> Result<(), InspectionRefusal> {
+    fn inspect_config(&self, carried: &common::ConfigEnvelope) -> Result<(), InspectionRefusal> {
         let update = carried.last_update.as_ref().ok_or(InspectionRefusal::NoUpdate)?;
         let update = Envelope::new(&update.payload, &update.signature);
-        let Template { channel, config } = self.template(&update).map_err(InspectionRefusal::Template)?;
-        let proposed = propose(&channel, &config, &update).map_err(InspectionRefusal::NotAuthorised)?;
+        let template = self.template(&update).map_err(InspectionRefusal::Template)?;
+        let refuse = |refusal| InspectionRefusal::NotAuthorised(Box::new(refusal));
+        let proposed = apply(&template, &update).map_err(refuse)?;
         if proposed != *carried {
             return Err(InspectionRefusal::OtherConfig);
         }
         let config = proposed.config.unwrap_or_default();
-        check_config(&channel, &config).map_err(InspectionRefusal::Config)
+        let read = CurrentConfig::read(template.channel().clone(), config);
+        read.map(|_| ()).map_err(|error| InspectionRefusal::Config(Box::new(error)))
     }
 }
 

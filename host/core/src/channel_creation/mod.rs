@@ -32,17 +32,10 @@ use raddle_proto::{common, orderer};
 pub use error::{CreationRefusal, InspectionRefusal, TemplateError};
 pub use inspect::{UpdateInError, update_in};
 pub use new_channel::{NewChannel, NewChannelError};
-pub use template::Template;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, CurrentConfig};
+use crate::config_update::apply;
 use crate::ids::ChannelId;
-
-/// Applies a config update to a channel's config: reads, versions, signatures and all; gives the next config, with the
-/// update beside it, or Fabric's sentence.
-///
-/// Source: fabric v2.5.16 `common/configtx/validator.go` `ProposeConfigUpdate`.
-pub type Propose<'a> =
-    dyn Fn(&ChannelId, &common::Config, &Envelope) -> Result<common::ConfigEnvelope, String> + 'a;
 
 /// A system channel at one config: what new channels are made of. Immutable.
 pub struct SystemChannel {
@@ -64,10 +57,12 @@ pub struct Creation {
 impl SystemChannel {
     /// The system channel of this config; none if the config is an ordinary channel's.
     #[must_use]
-    pub fn new(bundle: &Arc<Bundle>, root: &common::ConfigGroup) -> Option<Self> {
+    pub fn new(config: &CurrentConfig) -> Option<Self> {
+        let bundle = &config.bundle;
         if !bundle.has_consortiums {
             return None;
         }
+        let root = config.channel_group()?.clone();
         // The bundle exists, so the value can be read; one that is absent is Fabric's default.
         let restrictions: orderer::ChannelRestrictions = root
             .groups
@@ -75,7 +70,7 @@ impl SystemChannel {
             .and_then(|ordering| ordering.values.get("ChannelRestrictions"))
             .and_then(|value| go_decode(value.value.clone()).ok())
             .unwrap_or_default();
-        Some(Self { bundle: Arc::clone(bundle), root: root.clone(), channels_max: restrictions.max_count })
+        Some(Self { bundle: Arc::clone(bundle), root, channels_max: restrictions.max_count })
     }
 
     /// Authorises the creation of a channel by a CONFIG_UPDATE envelope that names a channel other than this one.
@@ -89,11 +84,12 @@ impl SystemChannel {
     /// The client's fault, in Fabric's words.
     ///
     /// Source: fabric v2.5.16 `orderer/common/msgprocessor/systemchannel.go` `ProcessConfigUpdateMsg`.
-    pub fn create(&self, update: &Envelope, propose: &Propose<'_>) -> Result<Creation, CreationRefusal> {
-        let Template { channel, config } = self.template(update)?;
-        match propose(&channel, &config, update) {
+    pub fn create(&self, update: &Envelope) -> Result<Creation, CreationRefusal> {
+        let template = self.template(update)?;
+        let channel = template.channel().clone();
+        match apply(&template, update) {
             Ok(config) => Ok(Creation { channel, config }),
-            Err(reason) => Err(CreationRefusal::NotAuthorised { channel, reason }),
+            Err(reason) => Err(CreationRefusal::NotAuthorised { channel, reason: Box::new(reason) }),
         }
     }
 }

@@ -64,10 +64,10 @@ impl NewChannelError {
     /// What the new channel asks for and this version does not have. Others may have it, so the record must not be
     /// skipped.
     #[must_use]
-    pub fn unsupported(&self) -> Option<&BundleError> {
+    pub fn unsupported(&self) -> Option<&Incompatible> {
         match self {
             Self::Genesis(GenesisError::Bundle(error)) => match &**error {
-                BundleError::Incompatible(Incompatible::Capability { .. }) => Some(&**error),
+                BundleError::Incompatible(error @ Incompatible::Capability { .. }) => Some(error),
                 _ => None,
             },
             _ => None,

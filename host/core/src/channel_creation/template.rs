@@ -15,15 +15,6 @@ const CONSORTIUM: &str = "Consortium";
 const ADMINS: &str = "Admins";
 const CHANNEL_CREATION_POLICY: &str = "ChannelCreationPolicy";
 
-/// A new channel before the update that creates it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Template {
-    /// The new channel.
-    pub channel: ChannelId,
-    /// Its config at sequence 0. No block ever holds it.
-    pub config: common::Config,
-}
-
 /// What an update asks for, as far as the template depends on it.
 struct Request {
     channel: ChannelId,
@@ -32,7 +23,7 @@ struct Request {
 }
 
 impl SystemChannel {
-    /// Makes the config that an update is applied to.
+    /// Makes the new channel's config that an update is applied to, at sequence 0. No block ever holds it.
     ///
     /// - values and policies of the channel group, and the whole group `Orderer`, are the system channel's
     /// - `Application` holds the named organisations as the consortium has them, and is governed by the consortium's
@@ -46,7 +37,7 @@ impl SystemChannel {
     /// See [`TemplateError`].
     ///
     /// Source: fabric v2.5.16 `orderer/common/msgprocessor/systemchannel.go` `NewChannelConfig`.
-    pub fn template(&self, update: &Envelope) -> Result<Template, TemplateError> {
+    pub fn template(&self, update: &Envelope) -> Result<CurrentConfig, TemplateError> {
         let request = Request::read(update)?;
         let application = self.application(&request)?;
         let mut root = common::ConfigGroup {
@@ -65,8 +56,7 @@ impl SystemChannel {
             zero_versions(&mut root);
         }
         let config = common::Config { sequence: 0, channel_group: Some(root) };
-        check_config(&request.channel, &config).map_err(TemplateError::Config)?;
-        Ok(Template { channel: request.channel, config })
+        CurrentConfig::read(request.channel, config).map_err(|error| TemplateError::Config(Box::new(error)))
     }
 
     fn application(&self, request: &Request) -> Result<common::ConfigGroup, TemplateError> {
@@ -142,11 +132,6 @@ impl Request {
             go_decode(consortium.value).map_err(TemplateError::Consortium)?;
         Ok(Self { channel: ChannelId(update.channel_id), application, consortium: consortium.name })
     }
-}
-
-/// Checks a channel's config as a whole.
-pub(super) fn check_config(channel: &ChannelId, config: &common::Config) -> Result<(), String> {
-    CurrentConfig::read(channel.clone(), config.clone()).map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn consortium_value(name: &str) -> common::ConfigValue {

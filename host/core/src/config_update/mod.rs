@@ -1,8 +1,9 @@
 //! Config updates: what a channel's config becomes when its admins agree.
 //!
 //! - [`propose`]: from a client's update to the next config, before an orderer signs it
+//! - [`apply`]: the part of it that looks at update and signatures only
 //! - [`inspect_maintenance`]: the rules of moving to another consensus, asked last
-//! - [`config_payload`]: what the orderer then signs
+//! - [`payload_to_sign`]: what the orderer then signs
 //! - [`validate`]: whether a config record is the next config at its place in the log; every orderer answers alike
 //!
 //! An update names the elements that it has seen (the read set) and those that it wants (the write set), each with a
@@ -36,7 +37,7 @@ pub use error::{
     ValidateError,
 };
 pub use maintenance::{MaintenanceError, inspect_maintenance};
-pub use payload::config_payload;
+pub use payload::payload_to_sign;
 
 use crate::bundle::{BundleError, CurrentConfig};
 
@@ -71,25 +72,38 @@ pub struct Proposal {
 /// Source: fabric v2.5.16 `orderer/common/multichannel/chainsupport.go` `ProposeConfigUpdate`.
 pub fn propose(current: &CurrentConfig, envelope: &Envelope) -> Result<Proposal, ProposeError> {
     let refuse = |refusal| ProposeError { channel: current.channel().0.clone(), refusal: Box::new(refusal) };
-    let last_update =
-        common::Envelope { payload: envelope.payload().clone(), signature: envelope.signature().clone() };
-    let update = authorize::update_of(&last_update).map_err(Refusal::Envelope).map_err(refuse)?;
-    let group = authorize::authorize(current, &update).map_err(Refusal::Update).map_err(refuse)?;
-    if authorize::has_unknown_fields(&update) {
-        return Err(refuse(Refusal::UnknownFields));
-    }
-    // Go's number wraps.
-    let sequence = current.config.sequence.wrapping_add(1);
-    let config = common::Config { sequence, channel_group: Some(group) };
-    let next = CurrentConfig::read(current.channel().clone(), config.clone())
+    let envelope = apply(current, envelope).map_err(refuse)?;
+    let config = envelope.config.clone().unwrap_or_default();
+    let next = CurrentConfig::read(current.channel().clone(), config)
         .map_err(|error| match error {
             BundleError::Incompatible(error) => Refusal::Incompatible(error),
             error => Refusal::Bundle(error),
         })
         .map_err(refuse)?;
     current.check_successor(&next).map_err(Refusal::Succession).map_err(refuse)?;
-    let envelope = common::ConfigEnvelope { config: Some(config), last_update: Some(last_update) };
     Ok(Proposal { envelope, next: Arc::new(next) })
+}
+
+/// Applies a client's CONFIG_UPDATE envelope to a config: reads, versions, signatures and all. Whether the config that
+/// comes of it makes sense is not asked.
+///
+/// # Errors
+///
+/// [`Refusal::Envelope`], [`Refusal::Update`] and [`Refusal::UnknownFields`].
+///
+/// Source: fabric v2.5.16 `common/configtx/validator.go` `ProposeConfigUpdate`.
+pub fn apply(current: &CurrentConfig, envelope: &Envelope) -> Result<common::ConfigEnvelope, Refusal> {
+    let last_update =
+        common::Envelope { payload: envelope.payload().clone(), signature: envelope.signature().clone() };
+    let update = authorize::update_of(&last_update).map_err(Refusal::Envelope)?;
+    let group = authorize::authorize(current, &update).map_err(Refusal::Update)?;
+    if authorize::has_unknown_fields(&update) {
+        return Err(Refusal::UnknownFields);
+    }
+    // Go's number wraps.
+    let sequence = current.config.sequence.wrapping_add(1);
+    let config = common::Config { sequence, channel_group: Some(group) };
+    Ok(common::ConfigEnvelope { config: Some(config), last_update: Some(last_update) })
 }
 
 /// Checks that a config follows the present one: its sequence is the next, and its own update leads to it.

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use raddle_ledger::Ledger;
-
 use crate::cli::settings::{ConfigFolder, check_mapped, read_block_0};
 use crate::cli::{Code, Exit, Failure, logging, program};
-use crate::orderer::OrdererError;
+use crate::node::{Ledgers, StartError};
+use crate::orderer::{LEDGERS, OrdererError};
 
 /// Make the ledger of a channel in the folder of a node; the node orders the channel from its next start on
 #[derive(Debug, clap::Args)]
@@ -31,8 +30,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::new(Code::Join, Exit::Failed, sentence)
             .hint("name its block in General.BootstrapFile of orderer.yaml"));
     }
-    let ledgers = settings.folder.value.join("ledgers");
-    let path = ledgers.join(&channel.0);
+    let ledgers = Ledgers::at(settings.folder.value.join(LEDGERS));
+    let path = ledgers.path(channel);
     if path.exists() {
         let sentence = format!("{} exists already: the channel is joined", path.display());
         return Err(Failure::new(Code::Join, Exit::Failed, sentence).hint(format!(
@@ -40,9 +39,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             program()
         )));
     }
-    std::fs::create_dir_all(&ledgers).map_err(|cause| OrdererError::Folder { path: ledgers, cause })?;
-    let created = Ledger::create(&path, channel, &block, &raddle_ledger::Settings::default());
-    created.map_err(OrdererError::Ledger)?;
+    let no_folder = |cause| OrdererError::Folder { path: ledgers.folder().to_owned(), cause };
+    ledgers.make_folder().map_err(no_folder)?;
+    ledgers.open_or_make(channel, &block).map_err(StartError::from).map_err(OrdererError::from)?;
     anstream::println!("joined {channel}, type {}: {}", bundle.consensus.kind, path.display());
     anstream::println!("next   {} start", program());
     Ok(())

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use raddle_core::bundle::read_config_envelope;
 use raddle_core::chain::{Class, Purpose, Verdict};
+use raddle_core::channel_creation::update_in;
 use raddle_core::ids::Offset;
+use raddle_proto::common::HeaderType;
 use raddle_proto::wire::{self, Envelope};
 use raddle_rules::admission::Filters;
 use raddle_rules::{Case, Timestamp};
@@ -13,8 +15,14 @@ use raddle_serve::channels::NotTaken;
 use super::{Driver, Ended};
 use crate::node::judge::EnvelopeJudge;
 
-/// The client's update in a CONFIG envelope.
+/// The client's update in a CONFIG or ORDERER_TRANSACTION envelope.
+///
+/// Source: fabric v2.5.16 `orderer/common/msgprocessor/systemchannel.go` `ProcessConfigMsg`.
 fn client_update(envelope: &Envelope) -> Result<Envelope, String> {
+    let header_type = wire::channel_header(envelope).map(|header| header.r#type);
+    if header_type == Ok(HeaderType::OrdererTransaction.into()) {
+        return update_in(envelope).map_err(|error| error.to_string());
+    }
     let config = read_config_envelope(envelope).map_err(|error| error.to_string())?;
     let update = config.last_update.ok_or("the config carries no update")?;
     Ok(Envelope::new(&update.payload, &update.signature))
@@ -83,8 +91,9 @@ impl Driver {
             Err(reason) => return Ok(Verdict::Refused { reason }),
         };
         loop {
-            let rules = self.parts.channel.rules();
-            let made = self.parts.channel.configs().make(self.stack, &rules, &update, self.received(offset));
+            let (channel, received) = (&self.parts.channel, self.received(offset));
+            let (rules, channels) = (channel.rules(), channel.channels());
+            let made = channel.configs().make_or_create(self.stack, &rules, &update, received, channels);
             match (made, purpose) {
                 (Ok(made), Purpose::Resubmission) => return Ok(Verdict::Admitted { envelope: made }),
                 (Ok(_), Purpose::Commit) => return Ok(Verdict::Admitted { envelope }),

@@ -21,6 +21,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use prost::Message as _;
 use raddle_core::chain::{Action, Chain, CutBlock, Event, Note};
+use raddle_core::channel_creation::NewChannel;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::{Ledger, LogAnchor, NewBlock};
 use raddle_ordering::{
@@ -293,7 +294,10 @@ impl Driver {
     /// Signs a block and hands it to the committer. With a config block the channel's rules change here, at its place
     /// in the log.
     async fn write(&mut self, cut: CutBlock) -> Result<(), Ended> {
-        let CutBlock { block, state, reason, size_bytes, config } = cut;
+        let CutBlock { block, state, reason, size_bytes, config, creates } = cut;
+        if let Some(new) = creates {
+            self.create(*new).await?;
+        }
         let number = block.number;
         let signature = self.parts.node.signer.sign_block(&block);
         let signature = signature.map_err(|cause| Halt::Signature { number, cause: Arc::new(cause) })?;
@@ -311,6 +315,17 @@ impl Driver {
         let job = Job { block: NewBlock { block, state, anchor }, after_resubmissions, told };
         // The committer ends only after it has said why.
         self.blocks.send(job).await.map_err(|_| Ended::Stopped)
+    }
+
+    /// Makes a channel and starts it, before anybody sees the block that says so.
+    async fn create(&self, new: NewChannel) -> Result<(), Ended> {
+        let Some(registrar) = self.parts.channel.registrar() else { return Err(Ended::Stopped) };
+        let channel = new.channel.clone();
+        let created = tokio::task::spawn_blocking(move || registrar.create(&new)).await;
+        match created {
+            Ok(created) => created.map_err(|cause| Halt::Creation { channel, cause: Arc::new(cause) }.into()),
+            Err(_) => Err(Halt::Panicked { thread: "creation of a channel" }.into()),
+        }
     }
 
     /// The last record at or before `offset` that this driver knows.

@@ -11,7 +11,7 @@ use raddle_proto::wire::Envelope;
 
 use super::{CHANNEL, envelope_of, envelope_with};
 use crate::bundle::CurrentConfig;
-use crate::config_update::{config_payload, inspect_maintenance, propose, validate};
+use crate::config_update::{inspect_maintenance, propose, validate};
 use crate::ids::ChannelId;
 
 fn value(message: &impl Message) -> ConfigValue {
@@ -376,23 +376,6 @@ fn a_record_that_is_not_the_next_config_does_not_validate() {
         edit(&mut envelope);
         assert_eq!(validate(&current, &envelope).unwrap_err().to_string(), expected);
     }
-}
-
-#[test]
-fn the_payload_for_signing_is_fabrics() {
-    let envelope = propose(&read(config()), &envelope_of(&update())).unwrap().envelope;
-    let (creator, nonce) = (Bytes::from_static(b"orderer"), Bytes::from_static(&[7; 24]));
-    let payload = config_payload(&ChannelId(CHANNEL.into()), &envelope, 1_700_000_000, creator, nonce);
-    let payload = common::Payload::decode(payload).unwrap();
-    let header = payload.header.unwrap();
-    let channel_header = common::ChannelHeader::decode(header.channel_header).unwrap();
-    assert_eq!((channel_header.r#type, channel_header.version, channel_header.epoch), (1, 0, 0));
-    assert_eq!((channel_header.channel_id.as_str(), channel_header.tx_id.as_str()), (CHANNEL, ""));
-    let timestamp = channel_header.timestamp.unwrap();
-    assert_eq!((timestamp.seconds, timestamp.nanos), (1_700_000_000, 0));
-    let signature_header = common::SignatureHeader::decode(header.signature_header).unwrap();
-    assert_eq!((&signature_header.creator[..], signature_header.nonce.len()), (&b"orderer"[..], 24));
-    assert_eq!(common::ConfigEnvelope::decode(payload.data).unwrap(), envelope);
 }
 
 /// Type, state and metadata of a consensus.

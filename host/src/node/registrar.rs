@@ -1,0 +1,212 @@
+//! The channels of a node: those that are started, and those that a system channel creates.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+
+use bytes::Bytes;
+use prost::Message as _;
+use raddle_core::bundle::read_config_of;
+use raddle_core::channel_creation::NewChannel;
+use raddle_core::ids::ChannelId;
+use raddle_ledger::{Ledger, OpenError};
+use raddle_ordering::OrderedLog;
+use raddle_proto::common;
+use raddle_rules::BatchEngine;
+use raddle_rules::store::ModuleStore;
+use tokio::sync::watch;
+
+use super::board::Board;
+use super::channel::{Channel, ChannelParts};
+use super::config::ConfigMaker;
+use super::driver::{self, Threads};
+use super::ledgers::Ledgers;
+use super::rules::RulesMaker;
+use super::usage::Usage;
+use super::workers::Workers;
+use super::{NodeError, NodeParts};
+
+/// What all channels of a node work with.
+pub(super) struct Common {
+    pub(super) node: NodeParts,
+    pub(super) maker: RulesMaker,
+    pub(super) batches: Arc<BatchEngine>,
+    pub(super) store: Arc<ModuleStore>,
+    pub(super) configs: ConfigMaker,
+    pub(super) workers: Arc<Workers>,
+    pub(super) config_workers: Arc<Workers>,
+    pub(super) usage: Arc<Usage>,
+}
+
+/// The channels of a node.
+pub(super) struct Registrar {
+    common: Common,
+    channels: RwLock<BTreeMap<String, Running>>,
+    /// Held while a ledger is opened and its channel started.
+    opening: Mutex<()>,
+    /// No config makes a channel a system channel, or ends its being one.
+    system: OnceLock<Arc<Channel>>,
+    count: watch::Sender<usize>,
+    /// For those whose channels create others.
+    this: Weak<Self>,
+}
+
+/// A channel at work.
+struct Running {
+    channel: Arc<Channel>,
+    threads: Threads,
+}
+
+/// Why a channel is not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Its ledger cannot be opened or made.
+    #[error(transparent)]
+    Ledger(#[from] OpenError),
+    /// It has a ledger and does not start.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+impl Registrar {
+    pub(super) fn new(common: Common) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            common,
+            channels: RwLock::default(),
+            opening: Mutex::default(),
+            system: OnceLock::new(),
+            count: watch::Sender::new(0),
+            this: Weak::clone(this),
+        })
+    }
+
+    fn start(&self, ledger: Ledger) -> Result<Arc<Channel>, NodeError> {
+        let id = ledger.channel().clone();
+        let config = read_config_of(config_of(&ledger)?)
+            .map_err(|cause| NodeError::Config { channel: id.clone(), cause })?;
+        let is_system_channel = config.bundle.has_consortiums;
+        let rules = self.common.maker.make(Arc::new(config));
+        let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
+        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        if channels.contains_key(&id.0) {
+            return Err(NodeError::Twice(id));
+        }
+        if let Some(first) = self.system.get().filter(|_| is_system_channel) {
+            return Err(NodeError::SystemChannels { first: first.id().clone(), second: id });
+        }
+        let common = &self.common;
+        let board = Arc::new(Board::new(ledger.height()));
+        let channel = Arc::new(Channel::new(ChannelParts {
+            rules,
+            maker: common.maker.clone(),
+            log: Arc::clone(&common.node.log),
+            ledger: ledger.clone(),
+            board: Arc::clone(&board),
+            workers: Arc::clone(&common.workers),
+            configs: common.configs.clone(),
+            config_workers: Arc::clone(&common.config_workers),
+            usage: Arc::clone(&common.usage),
+            registrar: Weak::clone(&self.this),
+        }));
+        let threads = Threads::start(driver::Parts {
+            channel: Arc::clone(&channel),
+            ledger,
+            node: common.node.clone(),
+            batches: Arc::clone(&common.batches),
+            store: Arc::clone(&common.store),
+            board,
+            usage: Arc::clone(&common.usage),
+        })?;
+        if is_system_channel {
+            // It was empty, and is set under the lock alone.
+            let _ = self.system.set(Arc::clone(&channel));
+        }
+        channels.insert(id.0, Running { channel: Arc::clone(&channel), threads });
+        self.count.send_replace(channels.len());
+        Ok(channel)
+    }
+
+    /// Makes sure that a channel is there that begins. One that is there already is left alone: a second creation of it
+    /// was on its way, or the record is met again after a crash.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    ///
+    /// Source: fabric v2.5.16 `orderer/common/multichannel/registrar.go` `newChain`.
+    pub(super) fn create(&self, new: &NewChannel) -> Result<(), StartError> {
+        let channel = &new.channel;
+        if self.channel(&channel.0).is_some() {
+            tracing::info!(%channel, "channel exists already, its creation is left alone");
+            return Ok(());
+        }
+        self.start_with(channel, |ledgers| ledgers.open_or_make(channel, &new.genesis))?;
+        tracing::info!(%channel, "channel created");
+        Ok(())
+    }
+
+    /// Starts a channel with the ledger that `ledger` opens, unless it runs already.
+    pub(super) fn start_with(
+        &self,
+        channel: &ChannelId,
+        ledger: impl FnOnce(&Ledgers) -> Result<Ledger, OpenError>,
+    ) -> Result<Arc<Channel>, StartError> {
+        // Two that open one ledger would be in each other's way.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.channel(&channel.0) {
+            Some(channel) => Ok(channel),
+            None => Ok(self.start(ledger(&self.common.node.ledgers)?)?),
+        }
+    }
+
+    pub(super) fn channel(&self, id: &str) -> Option<Arc<Channel>> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels.get(id).map(|running| Arc::clone(&running.channel))
+    }
+
+    pub(super) fn channels(&self) -> Vec<Arc<Channel>> {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels.values().map(|running| Arc::clone(&running.channel)).collect()
+    }
+
+    /// The channel that creates others, if there is one.
+    pub(super) fn system_channel(&self) -> Option<Arc<Channel>> {
+        self.system.get().map(Arc::clone)
+    }
+
+    pub(super) fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+
+    pub(super) fn log(&self) -> &Arc<dyn OrderedLog> {
+        &self.common.node.log
+    }
+
+    /// See [`super::Node::stop`].
+    pub(super) fn stop(&self) {
+        loop {
+            let channels =
+                std::mem::take(&mut *self.channels.write().unwrap_or_else(PoisonError::into_inner));
+            if channels.is_empty() {
+                return;
+            }
+            for running in channels.values() {
+                running.threads.tell_to_stop();
+            }
+            // A system channel may have created one meanwhile: then there is another turn.
+            for running in channels.into_values() {
+                running.threads.join();
+                running.channel.board().stopped();
+            }
+        }
+    }
+}
+
+/// The envelope that holds the channel's config of now.
+fn config_of(ledger: &Ledger) -> Result<Bytes, NodeError> {
+    let number = ledger.state().chain.last_config;
+    let no_config = || NodeError::NoConfigBlock { channel: ledger.channel().clone(), number };
+    let block = ledger.block(number)?.ok_or_else(no_config)?;
+    let block = common::Block::decode(block).map_err(|_| no_config())?;
+    block.data.unwrap_or_default().data.into_iter().next().ok_or_else(no_config)
+}
