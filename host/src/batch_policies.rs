@@ -8,8 +8,10 @@ use raddle_core::bundle::CurrentConfig;
 use raddle_core::modules::active_modules;
 use raddle_rules::profile::ModuleLimits;
 use raddle_rules::shipped::BATCH_COUNT_AND_BYTES;
-use raddle_rules::store::{CustomBatchPolicy, Effort, ModuleStore, Profile1};
-use raddle_rules::{BatchEngine, BatchModule, GuestStack, LoadError, NoLog, Settings};
+use raddle_rules::store::{CustomBatchPolicy, Effort, ModuleStore};
+use raddle_rules::{BatchEngine, BatchModule, GuestStack, LoadError, Settings};
+
+use crate::node::GuestLog;
 
 /// Batch policies, on one guest thread.
 pub struct ConfigBatchPolicies {
@@ -19,15 +21,20 @@ pub struct ConfigBatchPolicies {
 }
 
 impl ConfigBatchPolicies {
-    /// Compiles the shipped module; the channels' own come from `store`.
-    ///
-    /// # Errors
-    ///
-    /// The engine cannot compile here; the shipped module itself is known to be good.
-    pub fn load(engine: &BatchEngine, store: Arc<ModuleStore>, stack: GuestStack) -> Result<Self, LoadError> {
-        let shipped = engine.load(BATCH_COUNT_AND_BYTES.name, BATCH_COUNT_AND_BYTES.bytes)?;
-        Ok(Self { shipped, store, stack })
+    /// Where a channel has none of its own, `shipped` cuts; the channels' own come from `store`.
+    #[must_use]
+    pub const fn new(shipped: BatchModule, store: Arc<ModuleStore>, stack: GuestStack) -> Self {
+        Self { shipped, store, stack }
     }
+}
+
+/// Compiles the shipped module. All channels of a process share it: compiling takes a processor some 30 ms.
+///
+/// # Errors
+///
+/// The engine cannot compile here; the shipped module itself is known to be good.
+pub fn load_shipped(engine: &BatchEngine) -> Result<BatchModule, LoadError> {
+    engine.load(BATCH_COUNT_AND_BYTES.name, BATCH_COUNT_AND_BYTES.bytes)
 }
 
 impl BatchPolicies for ConfigBatchPolicies {
@@ -35,7 +42,7 @@ impl BatchPolicies for ConfigBatchPolicies {
     /// local fault, and never a reason for another one.
     fn batch_policy(&self, config: &Arc<CurrentConfig>) -> Result<Rc<dyn BatchPolicy>, LocalFault> {
         let channel = config.channel();
-        let prepared = match active_modules(&config.config, &config.bundle, &Profile1).batch_policy {
+        let prepared = match active_modules(&config.config, &config.bundle, &*self.store).batch_policy {
             Ok(spec) => match self.store.prepare_batch_policy(&channel.0, &spec, Effort::Loose) {
                 Ok(prepared) => Ok(prepared),
                 // The same on every orderer, for ever.
@@ -54,7 +61,8 @@ impl BatchPolicies for ConfigBatchPolicies {
         });
         let CustomBatchPolicy { module, settings, limits } = chosen;
         let bundle = Arc::clone(&config.bundle);
-        let policy = module.bind(self.stack, bundle, settings, limits, Arc::new(NoLog)).map_err(local)?;
+        let log = Arc::new(GuestLog::new(channel.clone(), module.name()));
+        let policy = module.bind(self.stack, bundle, settings, limits, log).map_err(local)?;
         Ok(Rc::new(policy))
     }
 }

@@ -13,11 +13,13 @@ mod batch_policies;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod identity;
+pub mod logs;
 pub mod manual;
 pub mod network;
 pub mod node;
 pub mod orderer;
 pub mod replay;
 
-pub use batch_policies::ConfigBatchPolicies;
+pub use batch_policies::{ConfigBatchPolicies, load_shipped};

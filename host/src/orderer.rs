@@ -2,22 +2,26 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use raddle_core::bundle::{GenesisError, read_genesis};
-use raddle_ordering::OrderedLog;
-use raddle_ordering::local::{self, LocalLog, system_clock};
 use raddle_rules::artifact::CompileWorker;
 use raddle_serve::channels::Channels;
 use raddle_serve::server::{Server, ServerError, ServerSettings};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::identity::Signer;
+use crate::logs::{MappedLogs, Mapping};
 use crate::node::{Doing, Ledgers, Modules, Node, NodeError, NodeParts, NodeSettings, Observer, StartError};
+
+/// How long the socket waits for the channels to order. Most do at once.
+const BEGIN_MAX: Duration = Duration::from_secs(3);
 
 /// Where ledgers are, in an orderer's folder.
 pub const LEDGERS: &str = "ledgers";
@@ -31,6 +35,8 @@ pub struct OrdererSettings {
     /// Genesis blocks of channels that it must order: a ledger is made where there is none. Channels that have a ledger
     /// already are ordered too, named here or not.
     pub genesis: Vec<Bytes>,
+    /// Which logs order which channels.
+    pub logs: Mapping,
     /// Who signs the blocks.
     pub signer: Arc<Signer>,
     /// Who is told of blocks.
@@ -58,9 +64,6 @@ pub enum OrdererError {
         /// Why.
         cause: io::Error,
     },
-    /// The log cannot be opened.
-    #[error(transparent)]
-    Log(#[from] local::OpenError),
     /// The node does not start.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -85,14 +88,15 @@ pub struct Orderer {
 }
 
 impl Orderer {
-    /// Opens log and ledgers, or makes them, waits until the channels order, and serves.
+    /// Opens logs and ledgers, or makes them, waits a little until the channels order, and serves.
     ///
     /// # Errors
     ///
     /// See [`OrdererError`]. What was there is as it was. A ledger that was not asked for and does not start is no
     /// error: [`Orderer::failed`] names it.
     pub async fn start(settings: OrdererSettings) -> Result<Self, OrdererError> {
-        let OrdererSettings { folder, listen, genesis, signer, observer, worker, node, server } = settings;
+        let OrdererSettings { folder, listen, genesis, logs, signer, observer, worker, node, server } =
+            settings;
         let runtime = Handle::current();
         // The socket first: an address that is taken is the likeliest fault, and nothing has been done by then.
         let listener = Server::listen(listen).await?;
@@ -101,8 +105,15 @@ impl Orderer {
             let no_folder = |cause| OrdererError::Folder { path: ledgers.folder().to_owned(), cause };
             ledgers.make_folder().map_err(no_folder)?;
             let modules = Modules { worker, cache: Some(folder.join("modules")) };
-            let log = open_log(&folder.join("log.redb"))?;
-            let parts = NodeParts { log, signer, observer, runtime, modules, ledgers: ledgers.clone() };
+            let logs = MappedLogs::new(logs, folder.join("log.redb")).map_err(NodeError::NoLog)?;
+            let parts = NodeParts {
+                logs: Arc::new(logs),
+                signer,
+                observer,
+                runtime,
+                modules,
+                ledgers: ledgers.clone(),
+            };
             let node = Node::new(parts, node)?;
             let mut started = Vec::new();
             for genesis in genesis {
@@ -119,10 +130,14 @@ impl Orderer {
             Ok::<_, OrdererError>((Arc::new(node), started, failed))
         })
         .await??;
-        for channel in started {
-            // A halt is told by the board, as one that comes later.
-            let _ = channel.board().doing().wait_for(|doing| !matches!(doing, Doing::Starting)).await;
-        }
+        let began = async {
+            for channel in started {
+                // A halt is told by the board, as one that comes later.
+                let _ = channel.board().doing().wait_for(|doing| !matches!(doing, Doing::Starting)).await;
+            }
+        };
+        // Envelopes wait for a channel whose brokers are away, and its blocks are delivered.
+        let _ = timeout(BEGIN_MAX, began).await;
         let server = Server::on(listener, Arc::clone(&node) as Arc<dyn Channels>, server).await;
         let address = server.local_address().map_err(|cause| ServerError::Bind { address: listen, cause })?;
         let (stop, stopped) = oneshot::channel();
@@ -163,14 +178,4 @@ impl Orderer {
         spawn_blocking(move || node.stop()).await?;
         Ok(served?)
     }
-}
-
-fn open_log(path: &Path) -> Result<Arc<dyn OrderedLog>, OrdererError> {
-    let settings = local::Settings::default();
-    let log = if path.exists() {
-        LocalLog::open(path, &settings, system_clock())?
-    } else {
-        LocalLog::create(path, &settings, system_clock())?
-    };
-    Ok(Arc::new(log))
 }

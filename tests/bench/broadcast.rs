@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
 use raddle::identity::Signer;
+use raddle::logs::Mapping;
 use raddle::node::{NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_proto::common;
@@ -27,26 +28,57 @@ const IDENTITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/identi
 const CASES: &[u8] = include_bytes!("../golden/fabric-2.5/broadcast-cases.json");
 
 /// How long each line is measured.
-const MEASURED: Duration = Duration::from_secs(3);
+pub const MEASURED: Duration = Duration::from_secs(3);
 
 /// Prints a line for each number of streams and of envelopes in flight on each.
 pub fn all() {
     println!(
-        "\n{:<24} {:>14} {:>16} {:>10}",
-        "streams × in flight", "envelopes a s", "CPU µs/envelope", "p50 ms"
+        "\n{:<24} {:>14} {:>16} {:>10} {:>10}",
+        "streams × in flight", "envelopes a s", "CPU µs/envelope", "p50 ms", "p99 ms"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for (streams, in_flight) in [(1, 1), (1, 64), (8, 64)] {
-        runtime.block_on(measure(streams, in_flight));
+        let figures = runtime.block_on(measure(Mapping::Local, streams, in_flight));
+        figures.print(&format!("{streams} × {in_flight}"));
     }
 }
 
-async fn measure(streams: usize, in_flight: usize) {
+/// What was measured of one way to send.
+pub struct Figures {
+    pub per_second: f64,
+    pub cpu_us: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+impl Figures {
+    /// `waits` are how long each answer took, `used` what all of them cost.
+    pub fn of(mut waits: Vec<Duration>, elapsed: Duration, used: Duration) -> Self {
+        waits.sort();
+        let count = waits.len() as f64;
+        let at = |share: f64| waits[(count * share) as usize].as_secs_f64() * 1e3;
+        Self {
+            per_second: count / elapsed.as_secs_f64(),
+            cpu_us: used.as_secs_f64() * 1e6 / count,
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+        }
+    }
+
+    pub fn print(&self, name: &str) {
+        let Self { per_second, cpu_us, p50_ms, p99_ms } = self;
+        println!("{name:<24} {per_second:>14.0} {cpu_us:>16.1} {p50_ms:>10.2} {p99_ms:>10.2}");
+    }
+}
+
+/// An orderer whose channel has this log, and so many clients.
+pub async fn measure(logs: Mapping, streams: usize, in_flight: usize) -> Figures {
     let folder = tempfile::tempdir().unwrap();
     let orderer = Orderer::start(OrdererSettings {
         folder: folder.path().to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
         genesis: vec![Bytes::from_static(GENESIS)],
+        logs,
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", Path::new(IDENTITY)).unwrap()),
         observer: Arc::new(NoObserver),
         worker: CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"]),
@@ -64,25 +96,14 @@ async fn measure(streams: usize, in_flight: usize) {
     for client in clients {
         waits.extend(client.await.unwrap());
     }
-    let elapsed = start.elapsed().as_secs_f64();
-    let used = cpu() - cpu_before;
+    let (elapsed, used) = (start.elapsed(), cpu() - cpu_before);
     orderer.stop().await.unwrap();
-    waits.sort();
-    println!(
-        "{:<24} {:>14.0} {:>16.0} {:>10.2}",
-        format!("{streams} × {in_flight}"),
-        waits.len() as f64 / elapsed,
-        used.as_secs_f64() * 1e6 / waits.len() as f64,
-        waits[waits.len() / 2].as_secs_f64() * 1e3
-    );
+    Figures::of(waits, elapsed, used)
 }
 
 /// Keeps `in_flight` envelopes on their way until `end`; answers how long each took.
 async fn client(endpoint: String, in_flight: usize, end: Instant) -> Vec<Duration> {
-    let cases: Vec<serde_json::Value> = serde_json::from_slice(CASES).unwrap();
-    let case = cases.iter().find(|case| case["name"] == "message-ok").unwrap();
-    let bytes = STANDARD.decode(case["envelope"].as_str().unwrap()).unwrap();
-    let envelope = common::Envelope::decode(bytes.as_slice()).unwrap();
+    let envelope = common::Envelope::decode(envelope().as_slice()).unwrap();
     let channel = Endpoint::from_shared(endpoint).unwrap().tcp_nodelay(true).connect().await.unwrap();
     let (sender, receiver) = mpsc::channel(in_flight);
     for _ in 0..in_flight {
@@ -104,8 +125,15 @@ async fn client(endpoint: String, in_flight: usize, end: Instant) -> Vec<Duratio
     waits
 }
 
+/// The recorded envelope.
+pub fn envelope() -> Vec<u8> {
+    let cases: Vec<serde_json::Value> = serde_json::from_slice(CASES).unwrap();
+    let case = cases.iter().find(|case| case["name"] == "message-ok").unwrap();
+    STANDARD.decode(case["envelope"].as_str().unwrap()).unwrap()
+}
+
 /// What this process has used of the processors. (Linux.)
-fn cpu() -> Duration {
+pub fn cpu() -> Duration {
     ticks(&std::fs::read_to_string("/proc/self/stat").unwrap())
 }
 

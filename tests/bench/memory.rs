@@ -1,20 +1,14 @@
 //! What a node of its own process needs, at rest and at work: memory, and processor time without the clients'.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use raddle::client::{Answer, Client, Patience, message};
+use prost::Message as _;
 use raddle::identity::Signer;
-use raddle::network::DevNetwork;
-use raddle_core::ids::ChannelId;
-use raddle_proto::common::{self, HeaderType};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use raddle::network::{DEV_CHANNEL, DevNetwork};
+use raddle_proto::common;
 
+use crate::load::{IN_FLIGHT, Load, STREAMS, envelope};
 use crate::process::Node;
-
-const STREAMS: usize = 8;
-const IN_FLIGHT: usize = 64;
 
 /// What an envelope carries.
 const DATA_BYTES: usize = 1200;
@@ -30,10 +24,8 @@ pub fn all() {
     let network = DevNetwork::read(&folder.join("network")).unwrap();
     let (msp_id, msp_dir) = network.client();
     let signer = Signer::from_msp_dir(msp_id, &msp_dir).unwrap();
-    let channel = ChannelId("demo".into());
-    let data = vec![b'x'; DATA_BYTES];
-    let envelope = signer.envelope(&channel, HeaderType::Message, data, SystemTime::now()).unwrap();
-    let bytes = envelope.marshal().len();
+    let envelope = envelope(&signer, DEV_CHANNEL, DATA_BYTES);
+    let bytes = envelope.encoded_len();
 
     println!(
         "\n{:<44} {:>12} {:>16} {:>16}",
@@ -43,7 +35,7 @@ pub fn all() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cpu_before = cpu(&node);
     let start = Instant::now();
-    let answered = runtime.block_on(load(&node, &message(&envelope)));
+    let answered = runtime.block_on(load(&node, &envelope));
     let elapsed = start.elapsed().as_secs_f64();
     let used = cpu(&node) - cpu_before;
     println!(
@@ -58,34 +50,13 @@ pub fn all() {
 
 /// Keeps all streams full until the time is up; answers how many envelopes were taken.
 async fn load(node: &Node, envelope: &common::Envelope) -> usize {
-    let end = Instant::now() + MEASURED;
-    let streams: Vec<_> = (0..STREAMS).map(|_| stream(&node.address, envelope, end)).collect();
-    futures_util::future::join_all(streams).await.into_iter().sum()
-}
-
-async fn stream(address: &str, envelope: &common::Envelope, end: Instant) -> usize {
-    let client = Client::connect(address, Patience::default()).await.unwrap();
-    let (queue, envelopes) = mpsc::channel(IN_FLIGHT);
-    let mut answers = client.broadcast(ReceiverStream::new(envelopes));
-    let mut owed = VecDeque::new();
-    let mut taken = 0;
-    loop {
-        while owed.len() < IN_FLIGHT {
-            owed.push_back(());
-            queue.send(envelope.clone()).await.unwrap();
-        }
-        let answer = answers.next().await.unwrap();
-        assert_eq!(answer, Some(Answer::Taken));
-        owed.pop_front();
-        taken += 1;
-        if Instant::now() >= end {
-            return taken;
-        }
-    }
+    let load = Load::start(&node.address, envelope);
+    tokio::time::sleep(MEASURED).await;
+    load.stop().await.count()
 }
 
 /// A line of the process's status, in MiB. (Linux.)
-fn status(node: &Node, what: &str) -> u64 {
+pub fn status(node: &Node, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", node.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with(what)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024

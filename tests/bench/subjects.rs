@@ -9,9 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use prost::Message as _;
-use raddle::ConfigBatchPolicies;
 use raddle::node::Modules;
 use raddle::replay::{NoBlocks, Replay, Topic};
+use raddle::{ConfigBatchPolicies, load_shipped};
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, EnvelopeInfo, GuestFault, LocalFault, Pending};
 use raddle_core::block::BlockHash;
 use raddle_core::bundle::{Bundle, CurrentConfig, read_genesis};
@@ -41,7 +41,7 @@ pub fn all(measure: &mut (dyn FnMut(Line<'_>) + Send)) {
     on_guest_stack("bench", |stack| {
         let engine = Arc::new(BatchEngine::new().unwrap());
         let shipped: Rc<dyn BatchPolicies> =
-            Rc::new(ConfigBatchPolicies::load(&engine, store(&engine), stack).unwrap());
+            Rc::new(ConfigBatchPolicies::new(load_shipped(&engine).unwrap(), store(&engine), stack));
         let native: Rc<dyn BatchPolicies> = Rc::new(Native);
         for (count, name, native_name) in [
             (10, "shipped module: fits + add, batches of 10", "native rule, batches of 10"),

@@ -1,11 +1,18 @@
-//! A node that is killed, whose disk is full, whose disk fails: what was answered SUCCESS is in exactly one block.
+//! A node that is killed, whose disk is full, whose disk fails: what was answered SUCCESS is in exactly one block, and
+//! the channel's config is one that was ordered.
 //!
 //! The node is the command as people run it, in a process of its own; the tests speak to it as any client does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[path = "../harness/admin.rs"]
+mod admin;
+#[path = "../harness/sender.rs"]
 mod client;
+mod config_block;
 mod disk;
 mod errors;
 mod kill;
 #[path = "../harness/process.rs"]
 mod process;
+mod stale;
+mod steps;

@@ -1,11 +1,22 @@
 //! What tests of the whole share: recorded channels, modules as batch policies, and a driver that stops everywhere.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod admin;
+pub mod cases;
+pub mod filters;
 /// Batch policies from WebAssembly text.
 #[path = "../../host/rules/src/tests/guest.rs"]
 pub mod guest;
 pub mod node;
 pub mod orderer;
+/// Batch policies with too much of something.
+#[path = "../../host/rules/src/tests/oversized.rs"]
+pub mod oversized;
 pub mod process;
+pub mod scene;
+pub mod sender;
+pub mod shell;
+pub mod walkthrough;
 
 use std::io::Read as _;
 use std::num::NonZeroU16;
@@ -16,16 +27,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use prost::Message as _;
-use raddle::ConfigBatchPolicies;
 use raddle::node::Modules;
 use raddle::replay::{Records, Topic};
+use raddle::{ConfigBatchPolicies, load_shipped};
 use raddle_core::batch_policy::{BatchPolicies, BatchPolicy, LocalFault};
 use raddle_core::block::BlockHash;
 use raddle_core::bundle::{Bundle, CurrentConfig, Genesis, read_genesis};
 use raddle_core::chain::{Action, Chain, ChainState, CutBlock, Event, Note, Verdict};
 use raddle_core::ids::Offset;
 use raddle_proto::{common, hash};
-use raddle_rules::profile::ModuleLimits;
+use raddle_rules::profile::{Limit, ModuleLimits};
 use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, BatchModule, FilterEngine, GuestStack, NoLog, Settings, on_guest_stack};
 
@@ -138,7 +149,7 @@ pub fn shipped(stack: GuestStack) -> Rc<ConfigBatchPolicies> {
     let filters = Arc::new(FilterEngine::new(NonZeroU16::MIN).unwrap());
     let modules = Modules { worker: orderer::worker(), cache: None };
     let store = Arc::new(ModuleStore::new(filters, Arc::clone(&engine), modules.settings()));
-    Rc::new(ConfigBatchPolicies::load(&engine, store, stack).unwrap())
+    Rc::new(ConfigBatchPolicies::new(load_shipped(&engine).unwrap(), store, stack))
 }
 
 /// A component of `guest-filters/dist`.

@@ -1,5 +1,6 @@
 //! A node on a log of the test's own.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use raddle::identity::Signer;
-use raddle::node::{Committed, Ledgers, Modules, Node, NodeParts, NodeSettings, Observer};
+use raddle::node::{
+    Committed, Ledgers, Modules, NoObserver, Node, NodeParts, NodeSettings, Observer, OneLog,
+};
 use raddle_core::bundle::read_genesis;
 use raddle_core::chain::Note;
 use raddle_core::ids::{ChannelId, Offset};
@@ -29,20 +32,56 @@ pub struct Moody {
     log: LocalLog,
     /// So many appends fail before one is tried.
     failures: AtomicUsize,
-    /// Appends are tried only while this is true.
-    is_open: watch::Sender<bool>,
+    /// While it is closed, appends are held back here, in their order.
+    gate: Mutex<Gate>,
+    /// How many are.
+    held: watch::Sender<usize>,
     /// Once true, readers get an error behind what they have.
     is_broken: watch::Sender<bool>,
     /// While false, the log says that it has not worked yet.
     is_ready: watch::Sender<bool>,
 }
 
+struct Gate {
+    /// So many appends pass; all of them if it was never closed.
+    may_pass: usize,
+    held: VecDeque<Held>,
+}
+
+/// An append that is held back.
+struct Held {
+    channel: ChannelId,
+    record: Bytes,
+    answer: oneshot::Sender<Result<Offset, AppendError>>,
+}
+
+impl Gate {
+    fn take_pass(&mut self) {
+        if self.may_pass < usize::MAX {
+            self.may_pass -= 1;
+        }
+    }
+}
+
 impl Moody {
     pub fn create(folder: &Path) -> Arc<Self> {
-        let log = LocalLog::create(&folder.join("log.redb"), &Settings::default(), system_clock()).unwrap();
-        let (is_open, is_broken) = (watch::Sender::new(true), watch::Sender::new(false));
-        let is_ready = watch::Sender::new(true);
-        Arc::new(Self { log, failures: AtomicUsize::new(0), is_open, is_broken, is_ready })
+        Self::create_with(folder, &Settings::default())
+    }
+
+    pub fn create_with(folder: &Path, settings: &Settings) -> Arc<Self> {
+        Self::of(LocalLog::create(&folder.join("log.redb"), settings, system_clock()).unwrap())
+    }
+
+    /// The log that is in the folder.
+    pub fn open(folder: &Path) -> Arc<Self> {
+        Self::of(LocalLog::open(&folder.join("log.redb"), &Settings::default(), system_clock()).unwrap())
+    }
+
+    fn of(log: LocalLog) -> Arc<Self> {
+        let (is_broken, is_ready) = (watch::Sender::new(false), watch::Sender::new(true));
+        let gate = Mutex::new(Gate { may_pass: usize::MAX, held: VecDeque::new() });
+        let held = watch::Sender::new(0);
+        Arc::new(Self { log, failures: AtomicUsize::new(0), gate, held, is_broken, is_ready })
     }
 
     pub fn fail(&self, appends: usize) {
@@ -53,8 +92,28 @@ impl Moody {
         self.failures.load(Ordering::SeqCst)
     }
 
+    /// Lets appends through, those that were held back first, or holds them back.
     pub fn set_open(&self, is_open: bool) {
-        self.is_open.send_replace(is_open);
+        self.open_for(if is_open { usize::MAX } else { 0 });
+    }
+
+    /// So many appends pass, those after them wait.
+    pub fn open_for(&self, appends: usize) {
+        let mut gate = self.gate.lock().unwrap();
+        gate.may_pass = appends;
+        while gate.may_pass > 0
+            && let Some(Held { channel, record, answer }) = gate.held.pop_front()
+        {
+            gate.take_pass();
+            let append = self.log.append(&channel, record);
+            tokio::spawn(async { drop(answer.send(append.await)) });
+        }
+        self.held.send_replace(gate.held.len());
+    }
+
+    /// Waits until so many appends are held back.
+    pub async fn wait_for_held(&self, count: usize) {
+        self.held.subscribe().wait_for(|held| *held >= count).await.unwrap();
     }
 
     /// Ends all that is read of it.
@@ -86,19 +145,24 @@ impl OrderedLog for Handle {
         if fails.is_ok() {
             return Append::failed(AppendError::Unavailable { cause: Cause::new(Mood) });
         }
+        let mut gate = self.0.gate.lock().unwrap();
+        if gate.may_pass > 0 {
+            gate.take_pass();
+            return self.0.log.append(channel, record);
+        }
         let (answer, answered) = oneshot::channel();
-        let (log, channel) = (Arc::clone(&self.0), channel.clone());
-        tokio::spawn(async move {
-            let mut open = log.is_open.subscribe();
-            open.wait_for(|is_open| *is_open).await.unwrap();
-            let _ = answer.send(log.log.append(&channel, record).await);
-        });
+        gate.held.push_back(Held { channel: channel.clone(), record, answer });
+        self.0.held.send_replace(gate.held.len());
         Append::waiting(answered)
     }
 
     /// Its failures come one by one.
     fn fails_in_order(&self) -> bool {
         false
+    }
+
+    fn record_bytes_max(&self, channel: &ChannelId) -> Option<u64> {
+        self.0.log.record_bytes_max(channel)
     }
 
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
@@ -148,18 +212,28 @@ impl Observer for Told {
 
 /// A node with one new channel.
 pub fn start(folder: &Path, genesis: Bytes, log: &Arc<Moody>, observer: Arc<dyn Observer>) -> Node {
+    let parts = NodeParts { observer, ..parts(folder, log) };
+    start_on(&genesis, parts, NodeSettings::default())
+}
+
+/// What a node on this log works with; it signs as nobody whom a channel knows.
+pub fn parts(folder: &Path, log: &Arc<Moody>) -> NodeParts {
     let identity = repository().join("tests/golden/identity");
-    let parts = NodeParts {
-        log: Arc::new(Handle(Arc::clone(log))),
+    NodeParts {
+        logs: Arc::new(OneLog(Arc::new(Handle(Arc::clone(log))))),
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
-        observer,
+        observer: Arc::new(NoObserver),
         modules: Modules { worker: super::orderer::worker(), cache: None },
         ledgers: Ledgers::at(folder.to_owned()),
         runtime: tokio::runtime::Handle::current(),
-    };
-    let node = Node::new(parts, NodeSettings::default()).unwrap();
+    }
+}
+
+/// A node with one channel, whose ledger is there or is made.
+pub fn start_on(genesis: &Bytes, parts: NodeParts, settings: NodeSettings) -> Node {
+    let node = Node::new(parts, settings).unwrap();
     let channel = read_genesis(genesis.clone()).unwrap().config.channel().clone();
-    node.make_channel(&channel, &genesis).unwrap();
+    node.make_channel(&channel, genesis).unwrap();
     node
 }
 

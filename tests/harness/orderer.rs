@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message as _;
 use raddle::identity::Signer;
+use raddle::logs::Mapping;
 use raddle::node::{Channel, Doing, NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_core::ids::{BlockNumber, ChannelId};
@@ -25,6 +26,7 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
         folder: folder.to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
         genesis: vec![genesis],
+        logs: Mapping::Local,
         signer: Arc::new(Signer::from_msp_dir("OrdererMSP", &identity).unwrap()),
         observer: Arc::new(NoObserver),
         worker: worker(),

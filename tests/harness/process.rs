@@ -11,6 +11,8 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 pub struct Node {
     child: Child,
     pub address: String,
+    /// The first line that it printed.
+    pub ready: String,
     errors: BufReader<ChildStderr>,
     said: String,
 }
@@ -66,7 +68,8 @@ impl Node {
         prlimit(Pid::from_child(&self.child).into(), Resource::Fsize, limit).unwrap();
     }
 
-    fn run(command: &mut Command) -> Self {
+    /// Starts a node by any command that becomes one, and waits until it is ready.
+    pub fn run(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
@@ -78,7 +81,7 @@ impl Node {
         let ready = ready.unwrap();
         let address = ready.strip_prefix("ready  ").unwrap().split_whitespace().next().unwrap().to_owned();
         // What it prints further on fits into the pipe.
-        Self { child, address, errors, said: String::new() }
+        Self { child, address, ready, errors, said: String::new() }
     }
 
     /// Waits until the node says something that has `text` in it.

@@ -101,10 +101,41 @@ fn the_demo_ends_well_from_any_folder() {
         "bytes: the next envelope does not fit",
         "bytes: the envelope fills a block alone",
         "time: a time-to-cut record",
+        "  400  deny              this channel takes no envelopes of type MESSAGE",
+        "  403  deny              Org2MSP may not write to this channel",
+        "all that was taken is there once",
     ] {
         assert!(said.contains(told), "{told}: {said}");
     }
+    assert!(!said.contains('\u{1b}'), "colours are for terminals");
+    the_demos_filter_refuses_what_it_should(&said);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the demo leaves nothing");
+}
+
+/// In the table of config sequences: a filter comes, changes and goes, each with a config block, and refuses something
+/// for as long as it is there.
+fn the_demos_filter_refuses_what_it_should(said: &str) {
+    let (_, table) = said.split_once("\n  sequence  update ").unwrap();
+    let mut last_block = None;
+    for ((line, update), refuses) in table
+        .lines()
+        .skip(1)
+        .zip([
+            "0         –",
+            "1         + deny  deny-types=MESSAGE",
+            "2         ~ deny  deny-msps=Org2MSP",
+            "3         - deny",
+        ])
+        .zip([false, true, true, false])
+    {
+        let amounts = line.trim().strip_prefix(update).unwrap_or_else(|| panic!("{update}: {said}"));
+        let amounts: Vec<u64> = amounts.split_whitespace().filter_map(|amount| amount.parse().ok()).collect();
+        let [block, committed, refused, twice, then_refused, _gap] = amounts[..] else { panic!("{line}") };
+        assert!(last_block < Some(block) && committed > 0 && twice >= then_refused, "{line}");
+        assert_eq!(refused > 0, refuses, "{line}");
+        last_block = Some(block);
+    }
+    assert_eq!(table.lines().nth(5), Some(""), "{said}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The command that an orderer starts for each module it compiles, as the orderer starts it.
 
-use std::fmt::Write as _;
 use std::num::NonZeroU16;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -15,6 +14,8 @@ use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, FILTERS, Shipped};
 use raddle_rules::store::{Effort, ModuleStore, StoreEvent, StoreSettings};
 use raddle_rules::{BatchEngine, FilterEngine};
 
+use crate::harness::filters::bomb;
+
 fn worker() -> CompileWorker {
     CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"])
 }
@@ -22,29 +23,6 @@ fn worker() -> CompileWorker {
 fn compile(component: &[u8], limits: &CompileLimits) -> Result<Vec<u8>, CompileFailure> {
     let key = InProcess::new().unwrap().key();
     worker().compile(component, &key, limits).map(|artifact| artifact.bytes().to_vec())
-}
-
-/// A component that takes long, with no more of anything than a module may have: many variables that all live across
-/// many branches.
-fn heavy() -> Vec<u8> {
-    const VARIABLES: usize = 500;
-    let mut functions = String::new();
-    for function in 0..6 {
-        let locals = "i64 ".repeat(VARIABLES - 1);
-        write!(functions, r#"(func (export "f{function}") (param i64) (result i64) (local {locals})"#)
-            .unwrap();
-        for step in 0..4_500 {
-            let (one, two, three) = (step * 7 % VARIABLES, step * 11 % VARIABLES, step * 13 % VARIABLES);
-            write!(
-                functions,
-                "(if (i64.lt_s (local.get {one}) (local.get {two}))
-                    (then (local.set {three} (i64.mul (local.get {one}) (local.get {two})))))"
-            )
-            .unwrap();
-        }
-        functions.push_str("(local.get 0))");
-    }
-    wat::parse_str(format!("(component (core module {functions}))")).unwrap()
 }
 
 #[test]
@@ -58,7 +36,7 @@ fn the_child_compiles_what_this_process_would() {
 
 #[test]
 fn what_takes_more_than_it_may_is_stopped_and_named() {
-    let heavy = heavy();
+    let heavy = bomb(6, 0);
     assert!(heavy.len() < 1 << 20, "{}", heavy.len());
     let failure = |limits: CompileLimits| compile(&heavy, &limits).err();
     let cpu = CompileLimits { cpu_seconds: 1, ..CompileLimits::STRICT };

@@ -1,19 +1,22 @@
 //! Envelopes that were admitted under an older config than they are met under, and time-to-cuts that the log does not
 //! take at once: nothing is lost, and no block runs ahead of what must be durable first.
 
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
-use raddle::node::Node;
+use raddle::node::{Ledgers, Node};
 use raddle_core::chain::Note;
 use raddle_core::cutter::CutReason;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ordering::OrderedLog;
 use raddle_proto::common;
 use raddle_proto::wire::{Class, KafkaMessage};
+use raddle_serve::channels::Standing;
 use tempfile::TempDir;
 use tokio_stream::StreamExt as _;
 
@@ -67,7 +70,7 @@ async fn a_stale_envelope_is_judged_again_and_appended_again_or_refused_and_note
     let node = start(folder.path(), Recorded::mychannel().genesis, &log, told.clone());
     wait_for_height(&node, 3).await;
     assert_eq!(data(&node, 2), std::slice::from_ref(&good));
-    let appended = logged(&**node.log(), 3, 1).await;
+    let appended = logged(&**node.channels()[0].log(), 3, 1).await;
     let KafkaMessage::Regular(again) = &appended[0] else { panic!("{appended:?}") };
     assert_eq!((again.config_sequence, again.original_offset, &again.payload), (2, 1, &good));
     let refused = |notes: &Vec<Note>| {
@@ -119,4 +122,75 @@ async fn a_time_to_cut_that_the_log_does_not_take_is_posted_until_it_does() {
     node.stop();
     let blocks = told.blocks.lock().unwrap();
     assert_eq!(blocks.iter().map(|block| block.reason).collect::<Vec<_>>(), [CutReason::TimeToCut]);
+}
+
+/// Copies what a process that ends now leaves: what it has written, synced or not.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// The envelopes of some blocks.
+fn all(node: &Node, numbers: Range<u64>) -> Vec<Bytes> {
+    numbers.flat_map(|number| data(node, number)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_fails_and_an_end_in_the_midst_of_resubmissions_lose_nothing_and_keep_the_order() {
+    let folder = TempDir::new().unwrap();
+    let (before, after) = (folder.path().join("before"), folder.path().join("after"));
+    std::fs::create_dir(&before).unwrap();
+    let (log, told) = (Moody::create(&before), Arc::new(Told::default()));
+    let stale = ["message-ok", "message-admin-ok", "endorser-transaction-ok", "made-client-ok"].map(case);
+    let fresh = case("epoch-version-txid-ok");
+    log.put(CHANNEL, first_config()).await;
+    for envelope in &stale {
+        log.put(CHANNEL, KafkaMessage::normal(envelope.clone(), 1, 0).marshal()).await;
+    }
+    log.put(CHANNEL, KafkaMessage::normal(fresh.clone(), 2, 0).marshal()).await;
+    log.put(CHANNEL, KafkaMessage::time_to_cut(2).marshal()).await;
+    // The first copy fails once, and two get through.
+    log.fail(1);
+    log.open_for(2);
+    let node = start(&before, Recorded::mychannel().genesis, &log, told.clone());
+    let copies = logged(&**node.channels()[0].log(), 7, 2).await;
+    for (copy, original) in copies.iter().zip([1, 2]) {
+        let KafkaMessage::Regular(copy) = copy else { panic!("{copies:?}") };
+        assert_eq!((copy.original_offset, &copy.payload), (original, &stale[original as usize - 1]));
+    }
+    assert_eq!(log.failures_left(), 0);
+    // The chain has gone beyond the cut of block 2.
+    log.put(CHANNEL, KafkaMessage::time_to_cut(9).marshal()).await;
+    let met = |notes: &Vec<Note>| notes.iter().any(|note| matches!(note, Note::ForkSuspected { .. }));
+    told.notes.subscribe().wait_for(met).await.unwrap();
+    let mut standing = node.channel(CHANNEL).unwrap().board().standing();
+    let height = standing.wait_for(|standing| standing.height >= 2).await.unwrap().height;
+    assert_eq!(height, 2, "no block is ahead of the other copies");
+    drop(standing);
+    copy(&before, &after);
+    node.stop();
+
+    let (log, told) = (Moody::open(&after), Arc::new(Told::default()));
+    log.fail(1);
+    let channel = ChannelId(CHANNEL.into());
+    let ledger = Ledgers::at(after.clone()).open(&channel).unwrap();
+    assert_eq!(ledger.height(), 2);
+    ledger.close();
+    drop(ledger);
+    let node = start(&after, Recorded::mychannel().genesis, &log, told);
+    let mut standing = node.channel(CHANNEL).unwrap().board().standing();
+    let whole = |standing: &Standing| all(&node, 2..standing.height).len() >= 5;
+    let height = standing.wait_for(whole).await.unwrap().height;
+    let [one, two, three, four] = stale;
+    assert_eq!(all(&node, 2..height), [fresh, one, two, three, four]);
+    assert_eq!(log.failures_left(), 0);
+    node.stop();
 }

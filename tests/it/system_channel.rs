@@ -202,7 +202,7 @@ async fn a_second_creation_is_in_a_block_and_leaves_the_channel_alone() {
     assert_eq!(send(&orderer, message).await.0, Status::Success);
     reach(&channel, 2).await;
     let height = recorded.blocks.len() as u64;
-    orderer.node().log().append(&ChannelId(SYSTEM.into()), creation()).await.unwrap();
+    system(&orderer).log().append(&ChannelId(SYSTEM.into()), creation()).await.unwrap();
     reach(&system(&orderer), height + 1).await;
     let blocks = blocks_of(&system(&orderer), recorded.blocks.len() + 1);
     assert_eq!(blocks.last().unwrap().data, recorded.blocks.last().unwrap().data);
@@ -240,7 +240,7 @@ async fn a_stale_creation_is_judged_again_and_creates_its_channel_later() {
         panic!("no envelope")
     };
     assert!(config_sequence < system(&orderer).rules().bundle().sequence.0);
-    orderer.node().log().append(&ChannelId(SYSTEM.into()), creation()).await.unwrap();
+    system(&orderer).log().append(&ChannelId(SYSTEM.into()), creation()).await.unwrap();
     let channel = wait_for_channel(&orderer, "mychannel").await;
     assert_eq!(channel.rules().bundle().batch_size.max_message_count, 7, "made of the newest config");
     reach(&system(&orderer), 3).await;

@@ -112,6 +112,12 @@ impl Cutter {
         self.pending
     }
 
+    /// From now on the standard rule decides, in the pending batch and in all that follow.
+    pub fn give_way(&mut self) {
+        self.decider = Some(Decider::Standard);
+        self.policy = Rc::new(self.standard);
+    }
+
     /// Takes the next envelope.
     ///
     /// # Errors

@@ -10,10 +10,11 @@
 //! | anchor | what a store remembers of a log, to know it again |
 //!
 //! Start reading at [`OrderedLog`]. The log of one node is [`local::LocalLog`]; its module describes the file, byte by
-//! byte.
+//! byte. The log of a fleet is [`kafka::KafkaLog`].
 
 mod error;
 mod identity;
+pub mod kafka;
 pub mod local;
 mod log;
 

@@ -33,6 +33,10 @@ pub trait OrderedLog: Send + Sync {
     /// other.
     fn fails_in_order(&self) -> bool;
 
+    /// Most bytes of a record that the log takes for this channel; nothing where that is not known, or not yet. Who
+    /// makes records that must stay small enough for others that come later asks here.
+    fn record_bytes_max(&self, channel: &ChannelId) -> Option<u64>;
+
     /// Reads a channel's records from a place on, then waits for more, for ever. Only durable records are shown.
     ///
     /// `from` may be the log's end, the place that the next record will have. A channel without records is empty:

@@ -145,6 +145,12 @@ codes! {
     BlockUnavailable = 4202;
     /// A block is longer than the orderer sends.
     BlockTooLong = 4203;
+    /// No Kafka broker can be asked.
+    KafkaUnreachable = 4301;
+    /// Kafka is not set up as orderers need it.
+    KafkaUnfit = 4302;
+    /// No channel of the node is ordered by Kafka.
+    KafkaUnused = 4303;
     /// Our bug.
     Bug = 9001;
 }

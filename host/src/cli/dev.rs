@@ -9,12 +9,15 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use raddle_core::bundle::read_genesis;
 use raddle_core::ids::ChannelId;
+use raddle_ordering::kafka;
+use raddle_proto::wire::KafkaMessage;
 use raddle_serve::server::ServerSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Code, Exit, Failure, compile_worker, files, logging, output, program};
 use crate::client::{Admin, ClientConfig};
 use crate::identity::Signer;
+use crate::logs::Mapping;
 use crate::network::DevNetwork;
 use crate::node::{Channel, Doing, NoObserver, NodeSettings};
 use crate::orderer::{Orderer, OrdererSettings};
@@ -22,7 +25,7 @@ use crate::orderer::{Orderer, OrdererSettings};
 /// Where it listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:7050";
 
-/// A working node: generated organisations, channel `demo`, a local log
+/// A working node: generated organisations, channel `demo`, a local log or Kafka
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Everything is under the folder; to begin anew, stop the node and delete it.")]
 pub struct Arguments {
@@ -41,6 +44,9 @@ pub struct Arguments {
     /// MSP folder of the orderer's identity, to sign blocks with
     #[arg(long, value_name = "FOLDER", requires = "genesis")]
     msp_dir: Option<PathBuf>,
+    /// Order by Kafka instead of the local log: brokers to ask first. A topic that is not there gets one replica
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    kafka: Vec<String>,
     /// Tell of each block
     #[arg(long, short)]
     verbose: bool,
@@ -74,6 +80,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         folder: arguments.folder.clone(),
         listen: arguments.listen,
         genesis: vec![network.genesis.clone()],
+        logs: mapping(&arguments.kafka),
         signer: Arc::new(network.signer),
         observer: Arc::new(NoObserver),
         worker: compile_worker::worker(),
@@ -93,6 +100,18 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let exit = wait(&channel, &mut stop).await;
     orderer.stop().await?;
     Ok(exit)
+}
+
+fn mapping(brokers: &[String]) -> Mapping {
+    if brokers.is_empty() {
+        return Mapping::Local;
+    }
+    Mapping::Kafka(Box::new(kafka::Settings {
+        brokers: brokers.to_vec(),
+        topic_replication: 1,
+        greeting: Some(KafkaMessage::Connect.marshal()),
+        ..kafka::Settings::default()
+    }))
 }
 
 fn network(arguments: &Arguments) -> Result<Network, Failure> {

@@ -9,7 +9,7 @@ use raddle_serve::server::ServerError;
 use super::{Code, program};
 use crate::identity::SignerError;
 use crate::network::NetworkError;
-use crate::node::{NodeError, StartError};
+use crate::node::{NoLog, NodeError, StartError};
 use crate::orderer::OrdererError;
 use crate::replay::ReplayError;
 
@@ -139,9 +139,7 @@ impl From<OrdererError> for Failure {
         match error {
             OrdererError::Genesis(_) => Self::new(Code::Genesis, Exit::Usage, sentence),
             OrdererError::Folder { .. } => Self::new(Code::File, Exit::Failed, sentence),
-            OrdererError::Log(_) | OrdererError::Channel(StartError::Ledger(_)) => {
-                Self::new(Code::Store, Exit::Failed, sentence)
-            }
+            OrdererError::Channel(StartError::Ledger(_)) => Self::new(Code::Store, Exit::Failed, sentence),
             OrdererError::Node(error) | OrdererError::Channel(StartError::Node(error)) => error.into(),
             OrdererError::Server(error) => error.into(),
             OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),
@@ -165,6 +163,26 @@ impl From<ServerError> for Failure {
     }
 }
 
+impl From<NoLog> for Failure {
+    fn from(error: NoLog) -> Self {
+        let sentence = error.to_string();
+        let local = |map: String| {
+            format!("to order it on this node alone, write `Ordering: {{{map}}}` in raddle.yaml")
+        };
+        match &error {
+            NoLog::UnknownType { channel, .. } => Self::new(Code::NotMapped, Exit::Usage, sentence)
+                .hint(local(format!("channels: {{{channel}: local}}"))),
+            NoLog::NotMapped { kind, .. } => {
+                Self::new(Code::NotMapped, Exit::Usage, sentence).hint(local(format!("{kind}: local")))
+            }
+            NoLog::NoBrokers { .. } => Self::new(Code::NotMapped, Exit::Usage, sentence)
+                .hint("name them in raddle.yaml: `Ordering: {kafka: [host:port]}`"),
+            NoLog::Local(_) => Self::new(Code::Store, Exit::Failed, sentence),
+            NoLog::Kafka(_) => Self::new(Code::NotMapped, Exit::Usage, sentence),
+        }
+    }
+}
+
 impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let sentence = error.to_string();
@@ -179,6 +197,7 @@ impl From<NodeError> for Failure {
             NodeError::Load(error) => error.into(),
             NodeError::Stack(error) => error.into(),
             NodeError::Thread(_) => Self::new(Code::Sandbox, Exit::Failed, sentence),
+            NodeError::NoLog(error) => error.into(),
             NodeError::SystemChannels { .. } => Self::new(Code::Join, Exit::Failed, sentence),
             NodeError::Twice(_) => Self::new(Code::Bug, Exit::Bug, sentence),
         }

@@ -8,6 +8,7 @@ mod completions;
 mod connection;
 mod demo;
 mod dev;
+mod doctor;
 mod failure;
 mod files;
 mod help;
@@ -63,6 +64,9 @@ enum Command {
     /// Install and remove modules in a channel's config
     #[command(subcommand)]
     Module(module::Command),
+    /// Look whether what a node rests on is set up as it should be
+    #[command(subcommand)]
+    Doctor(doctor::Command),
     /// Rebuild a channel's blocks from a dump of its Kafka topic
     Replay(replay::Arguments),
     /// Explain a topic, or an error code such as RDL-4004
@@ -85,6 +89,7 @@ pub fn run() -> ExitCode {
         Some(Command::Demo) => demo::run(),
         Some(Command::Dev(arguments)) => return dev::run(&arguments).unwrap_or_else(Failure::report),
         Some(Command::Start(arguments)) => return start::run(&arguments).unwrap_or_else(Failure::report),
+        Some(Command::Doctor(command)) => doctor::run(&command),
         Some(Command::Channel(command)) => channel::run(&command),
         Some(Command::Send(arguments)) => send::run(&arguments),
         Some(Command::Block(command)) => block::run(&command),

@@ -13,10 +13,10 @@ use raddle_rules::{BatchEngine, FilterEngine, GuestStack, on_guest_stack};
 
 use super::report::{self, Progress};
 use super::{Code, Exit, Failure, compile_worker, files};
-use crate::ConfigBatchPolicies;
 use crate::identity::Signer;
 use crate::node::Modules;
 use crate::replay::{BlockFile, BlockSink, Replay, ReplayError, Summary, Topic};
+use crate::{ConfigBatchPolicies, load_shipped};
 
 /// Options of `raddle replay`.
 #[derive(Debug, clap::Args)]
@@ -82,7 +82,7 @@ pub fn replay(
         let filters = Arc::new(FilterEngine::new(NonZeroU16::MIN)?);
         let modules = Modules { worker: compile_worker::worker(), cache: None };
         let store = Arc::new(ModuleStore::new(filters, Arc::clone(&engine), modules.settings()));
-        let policies = Rc::new(ConfigBatchPolicies::load(&engine, store, stack)?);
+        let policies = Rc::new(ConfigBatchPolicies::new(load_shipped(&engine)?, store, stack));
         let replay = Replay::new(genesis, topic, policies, signer.as_ref()).map_err(|error| match error {
             ReplayError::Genesis(error) => {
                 Failure::new(Code::Genesis, Exit::Usage, format!("{genesis_name}: {error}"))

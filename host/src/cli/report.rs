@@ -119,9 +119,15 @@ pub fn table(blocks: &BTreeMap<CutReason, BlockCount>) -> String {
     }
     let [blocks, envelopes, bytes] = total.map(|amount| amount.to_string());
     table.add_row(["in all".to_owned(), blocks, envelopes, bytes]);
+    align(&mut table, 1)
+}
+
+/// A table as text: the first `words` columns to the left, the others, which hold amounts, to the right.
+#[must_use]
+pub fn align(table: &mut Table, words: usize) -> String {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if index > 0 {
+        if index >= words {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

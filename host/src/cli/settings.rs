@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use raddle_core::bundle::{Bundle, read_genesis};
+use raddle_ordering::kafka;
 
 use super::{Code, Exit, Failure};
-use crate::config::{LogChoice, Problems, Settings, environment};
+use crate::config::{Problems, Settings, environment};
+use crate::logs::{Chosen, choose};
+use crate::node::NoLog;
 
 /// Which files.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,36 +41,18 @@ impl From<Problems> for Failure {
     }
 }
 
-/// Checks that a channel is mapped to a log that this version has: the one on this node's disk.
+/// Checks that a channel is mapped to a log, and that this build can speak to it. Brokers are not asked.
 ///
 /// # Errors
 ///
 /// It is not, and what to write so that it is.
 pub fn check_mapped(settings: &Settings, bundle: &Bundle) -> Result<(), Failure> {
-    let (channel, kind) = (&bundle.channel, bundle.consensus.kind.as_str());
-    let refused = |sentence: String| {
-        let hint = match kind {
-            "kafka" | "etcdraft" => {
-                format!("to order it on this node alone, write `Ordering: {{{kind}: local}}`")
-            }
-            _ => format!(
-                "to order it on this node alone, write `Ordering: {{channels: {{{channel}: local}}}}`"
-            ),
-        };
-        Err(Failure::new(Code::NotMapped, Exit::Usage, sentence).hint(format!("{hint} in raddle.yaml")))
-    };
-    let Some(mapped) = settings.ordering.log_for(channel, kind) else {
-        return refused(format!("channel {channel} is of type {kind:?}, and no log is known for that"));
-    };
-    let origin = &mapped.origin;
-    match &mapped.value {
-        LogChoice::Local => Ok(()),
-        LogChoice::None => {
-            refused(format!("channel {channel} is of type {kind}, and no log orders that ({origin})"))
+    match choose(&settings.ordering, bundle)? {
+        Chosen::Local => Ok(()),
+        Chosen::Kafka(brokers) => {
+            let settings = kafka::Settings { brokers: brokers.to_vec(), ..settings.kafka.clone() };
+            Ok(settings.check().map_err(NoLog::Kafka)?)
         }
-        LogChoice::Channel | LogChoice::Brokers(_) => refused(format!(
-            "channel {channel} is to be ordered by Kafka ({origin}), which this version does not have"
-        )),
     }
 }
 

@@ -17,6 +17,7 @@ use super::settings::{ConfigFolder, check_mapped, read_block_0};
 use super::{Code, Exit, Failure, compile_worker, logging};
 use crate::config::{BootstrapMethod, Setting, Settings};
 use crate::identity::Signer;
+use crate::logs::Mapping;
 use crate::node::{Channel, Doing, Halt, Ledgers, NoObserver, NodeSettings};
 use crate::orderer::{LEDGERS, Orderer, OrdererSettings};
 
@@ -55,6 +56,10 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
         folder: settings.folder.value.clone(),
         listen: listen(settings)?,
         genesis: bootstrap(settings)?.into_iter().collect(),
+        logs: Mapping::By {
+            ordering: Box::new(settings.ordering.clone()),
+            kafka: Box::new(settings.kafka.clone()),
+        },
         signer: Arc::new(Signer::from_msp_dir(&settings.msp_id.value, &settings.msp_dir.value)?),
         observer: Arc::new(NoObserver),
         worker: compile_worker::worker(),
@@ -63,6 +68,8 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
                 true => ExpirationChecks::Off,
                 false => ExpirationChecks::On,
             },
+            batch_policies: settings.batch_policies.value.clone(),
+            batch_policy_override: settings.batch_policy_override.as_ref().map(|it| it.value.clone()),
             ..NodeSettings::default()
         },
         server: ServerSettings {

@@ -37,6 +37,24 @@ pub(super) const ORDERER: Schema = Schema {
         "General.MaxRecvMsgSize",
         "General.MaxSendMsgSize",
         "FileLedger.Location",
+        "Kafka.Retry.ShortInterval",
+        "Kafka.Retry.ShortTotal",
+        "Kafka.Retry.LongInterval",
+        "Kafka.Retry.NetworkTimeouts.DialTimeout",
+        "Kafka.Retry.NetworkTimeouts.ReadTimeout",
+        "Kafka.Retry.Producer.RetryBackoff",
+        "Kafka.Topic.ReplicationFactor",
+        "Kafka.Version",
+        "Kafka.TLS.Enabled",
+        "Kafka.TLS.PrivateKey",
+        "Kafka.TLS.PrivateKey.File",
+        "Kafka.TLS.Certificate",
+        "Kafka.TLS.Certificate.File",
+        "Kafka.TLS.RootCAs",
+        "Kafka.TLS.RootCAs.File",
+        "Kafka.SASLPlain.Enabled",
+        "Kafka.SASLPlain.User",
+        "Kafka.SASLPlain.Password",
     ],
     without_effect: &[
         "General.TLS",
@@ -46,7 +64,12 @@ pub(super) const ORDERER: Schema = Schema {
         "General.Profile",
         "General.BCCSP",
         "FileLedger.Prefix",
-        "Kafka",
+        "Kafka.Retry.LongTotal",
+        "Kafka.Retry.NetworkTimeouts.WriteTimeout",
+        "Kafka.Retry.Metadata",
+        "Kafka.Retry.Producer.RetryMax",
+        "Kafka.Retry.Consumer",
+        "Kafka.Verbose",
         "Debug",
         "Operations",
         "Metrics",
@@ -69,6 +92,10 @@ pub(super) const RADDLE: Schema = Schema {
         "BatchPolicies",
         "BatchPolicyOverride.channel",
         "BatchPolicyOverride.offset",
+        "Kafka.Idempotent",
+        "Kafka.SASLScram.Mechanism",
+        "Kafka.SASLScram.User",
+        "Kafka.SASLScram.Password",
     ],
     without_effect: &[],
     open_maps: &["Ordering.channels"],
@@ -81,6 +108,15 @@ impl Schema {
     /// Source: fabric v2.5.16 `common/viperutil/config_util.go` `getFromEnv`.
     pub fn variable(&self, key: &str) -> String {
         format!("{}_{key}", self.name).to_uppercase().replace('.', "_")
+    }
+
+    /// Whether it overrides a key that has no effect here, though Fabric knows it.
+    pub fn is_variable_without_effect(&self, name: &str) -> bool {
+        self.without_effect.iter().any(|known| {
+            let rest = name.strip_prefix(&self.variable(known));
+            // A section that has keys with an effect is looked at key by key.
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_') && !self.is_section(known))
+        })
     }
 
     /// The key as the table writes it. Case does not count, as in Fabric.

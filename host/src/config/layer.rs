@@ -116,7 +116,7 @@ impl<'a> Layer<'a> {
         let prefix = format!("{}_", self.schema.name.to_uppercase());
         for name in self.environment.keys().filter(|name| name.starts_with(&prefix)) {
             let is_file_of_known = name.strip_suffix("_FILE").is_some_and(|name| known.contains(name));
-            if known.contains(name) || is_file_of_known {
+            if known.contains(name) || is_file_of_known || self.schema.is_variable_without_effect(name) {
                 continue;
             }
             let meant = nearest(name, &known);
@@ -181,7 +181,8 @@ impl<'a> Layer<'a> {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
+/// A whole file; or why not, to stand behind its name.
+pub(super) fn read_text(path: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
     let bytes = path.metadata().map_err(cannot)?.len();
     if bytes > FILE_BYTES_MAX {

@@ -9,6 +9,7 @@
 //!
 //! Source: fabric v2.5.16 `orderer/common/localconfig/config.go`, `common/viperutil/config_util.go`.
 
+mod kafka;
 mod keys;
 mod layer;
 mod ordering;
@@ -52,7 +53,7 @@ pub enum BootstrapMethod {
 }
 
 /// All settings of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// `General.ListenAddress`: a name or an IP address; one of IPv6 in brackets. Default: `127.0.0.1`.
     pub listen_address: Setting<String>,
@@ -77,6 +78,8 @@ pub struct Settings {
     pub send_bytes_max: Setting<usize>,
     /// `FileLedger.Location`: where log and ledgers are. Default: `/var/hyperledger/production/orderer`.
     pub folder: Setting<PathBuf>,
+    /// `Kafka` of both files: how brokers are spoken to. Who they are, `Ordering` or a channel's config says.
+    pub kafka: raddle_ordering::kafka::Settings,
     /// `Ordering` of `raddle.yaml`.
     pub ordering: Ordering,
     /// `BatchPolicies` of `raddle.yaml`.
@@ -102,6 +105,7 @@ impl Settings {
         let mut fabric = Layer::read(ORDERER, Some(&orderer), environment);
         let mut own = Layer::read(RADDLE, raddle.as_deref(), environment);
         let mut settings = read_fabric(&mut fabric, &beside);
+        settings.kafka = kafka::read_section(&mut fabric, &mut own);
         settings.ordering = Ordering::read(&mut own);
         settings.batch_policies = ordering::batch_policies(&mut own);
         settings.batch_policy_override = ordering::batch_policy_override(&mut own);
@@ -157,6 +161,7 @@ fn read_fabric(layer: &mut Layer<'_>, beside: &Path) -> Settings {
         send_bytes_max: or_default(read(layer, "General.MaxSendMsgSize", 0, bytes), MESSAGE_BYTES),
         folder: text(layer, "FileLedger.Location", "/var/hyperledger/production/orderer")
             .map(|path| beside.join(path)),
+        kafka: raddle_ordering::kafka::Settings::default(),
         ordering: Ordering {
             kafka: Setting::default_of(LogChoice::Channel),
             solo: Setting::default_of(LogChoice::Local),

@@ -92,6 +92,18 @@ impl Ordering {
     }
 }
 
+impl BatchPolicies {
+    /// Whether this channel is among them.
+    #[must_use]
+    pub fn allows(&self, channel: &ChannelId) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Channels(channels) => channels.contains(channel),
+        }
+    }
+}
+
 pub(super) fn batch_policies(layer: &mut Layer<'_>) -> Setting<BatchPolicies> {
     const KEY: &str = "BatchPolicies";
     let Some(found) = layer.get(KEY) else { return Setting::default_of(BatchPolicies::None) };

@@ -4,6 +4,7 @@
 use std::fs;
 
 use raddle_core::ids::{ChannelId, Offset};
+use raddle_ordering::kafka::SaslMechanism;
 use tempfile::TempDir;
 
 use super::*;
@@ -362,7 +363,7 @@ fn each_wrong_value_of_our_own_file_has_its_sentence() {
             "BatchPolicyOverride.offset: BatchPolicyOverride.channel is missing; set both, or neither"
                 .to_owned(),
         ),
-        ("Kafka: {}", "Kafka: no such key; remove it".to_owned()),
+        ("Brokers: {}", "Brokers: no such key; remove it".to_owned()),
     ];
     for (text, expected) in cases {
         let problems = load(EMPTY, text, &[]).unwrap_err();
@@ -429,4 +430,83 @@ fn every_key_of_the_tables_has_a_variable_of_its_own() {
         ORDERER.variable("General.Authentication.TimeWindow"),
         "ORDERER_GENERAL_AUTHENTICATION_TIMEWINDOW"
     );
+}
+
+// === Kafka ===
+
+const KAFKA: &str = "
+Kafka:
+  Retry:
+    ShortInterval: 5s
+    ShortTotal: 10m
+    LongInterval: 5m
+    LongTotal: 12h
+    NetworkTimeouts: {DialTimeout: 10s, ReadTimeout: 11s, WriteTimeout: 12s}
+    Metadata: {RetryBackoff: 250ms, RetryMax: 3}
+    Producer: {RetryBackoff: 120ms, RetryMax: 3}
+    Consumer: {RetryBackoff: 2s}
+  Topic: {ReplicationFactor: 2}
+  Verbose: false
+  Version: 1.0.0
+";
+
+#[test]
+fn fabrics_section_for_kafka_is_taken_and_an_absent_one_is_its_defaults() {
+    let settings = load(KAFKA, "Kafka: {Idempotent: false}\n", &[]).unwrap();
+    assert_eq!(settings.warnings, []);
+    let kafka = settings.kafka;
+    assert_eq!((kafka.retry.short_interval, kafka.retry.short_total), (seconds(5), seconds(600)));
+    assert_eq!((kafka.retry.long_interval, kafka.retry.dial_timeout), (seconds(300), seconds(10)));
+    assert_eq!((kafka.retry.read_timeout, kafka.retry.backoff.as_millis()), (seconds(11), 120));
+    assert_eq!((kafka.topic_replication, kafka.version.as_str(), kafka.is_idempotent), (2, "1.0.0", false));
+    assert!(kafka.tls.is_none() && kafka.sasl.is_none() && kafka.greeting.is_some());
+    let kafka = load(EMPTY, "", &[]).unwrap().kafka;
+    assert_eq!((kafka.retry.short_interval, kafka.retry.short_total), (seconds(60), seconds(600)));
+    assert_eq!((kafka.retry.long_interval, kafka.retry.dial_timeout), (seconds(600), seconds(30)));
+    assert_eq!((kafka.topic_replication, kafka.version.as_str(), kafka.is_idempotent), (3, "0.10.2.0", true));
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn tls_towards_brokers_is_read_from_texts_files_and_variables() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (one, two, key) = (file("one.pem", "ONE"), file("two.pem", "TWO"), file("key.pem", "KEY"));
+    let text = format!(
+        "Kafka:\n  TLS:\n    Enabled: true\n    Certificate: CERTIFICATE\n    RootCAs: {{File: [{one}, {two}]}}\n"
+    );
+    let tls = load(&text, "", &[("ORDERER_KAFKA_TLS_PRIVATEKEY_FILE", &key)]).unwrap().kafka.tls.unwrap();
+    assert_eq!(tls.root_certificates, "ONE\nTWO");
+    let client = tls.client.unwrap();
+    assert_eq!((client.certificate.as_str(), client.key.as_str()), ("CERTIFICATE", "KEY"));
+    assert!(load(&text.replace("true", "false"), "", &[]).unwrap().kafka.tls.is_none());
+    let enabled = "orderer.yaml:3:5  Kafka.TLS.Enabled: ";
+    let half = format!(
+        "{enabled}of Kafka.TLS.Certificate and Kafka.TLS.PrivateKey one is missing; set both, or neither"
+    );
+    refused(&text, "", &[], &[&half]);
+    let rootless = format!(
+        "{enabled}Kafka.TLS.RootCAs names no certificate; name those that the brokers' certificates come from"
+    );
+    refused("Kafka:\n  TLS:\n    Enabled: true\n", "", &[], &[&rootless]);
+}
+
+#[test]
+fn the_user_of_the_brokers_is_fabrics_or_ours() {
+    let plain = "Kafka:\n  SASLPlain: {Enabled: true, User: ann, Password: secret}\n";
+    let sasl = load(plain, "", &[]).unwrap().kafka.sasl.unwrap();
+    assert_eq!((sasl.mechanism, sasl.user.as_str()), (SaslMechanism::Plain, "ann"));
+    let scram = "Kafka: {SASLScram: {Mechanism: SCRAM-SHA-512, User: bob, Password: secret}}\n";
+    let sasl = load(plain, scram, &[]).unwrap().kafka.sasl.unwrap();
+    assert_eq!((sasl.mechanism, sasl.user.as_str()), (SaslMechanism::ScramSha512, "bob"));
+    let nobody = "raddle.yaml:1:21  Kafka.SASLScram.Mechanism: here stands no mechanism that is known; write \
+                  SCRAM-SHA-256 or SCRAM-SHA-512";
+    refused(EMPTY, &scram.replace("SCRAM-SHA-512", "GSSAPI"), &[], &[nobody]);
 }

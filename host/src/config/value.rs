@@ -82,6 +82,14 @@ pub(super) fn duration(found: &Found) -> Read<Option<Duration>> {
     }
 }
 
+/// Texts as they stand, one or several: nothing in them is looked at.
+pub(super) fn texts(found: &Found) -> Read<Vec<String>> {
+    match &found.value {
+        Value::Scalar { text, .. } => Ok(vec![text.clone()]),
+        other => list_of(other),
+    }
+}
+
 /// A list; from a variable in the form `[a, b]`, and a single text is a list of one.
 ///
 /// Source: fabric v2.5.16 `common/viperutil/config_util.go` `customDecodeHook`.

@@ -10,11 +10,12 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 8] = [
+pub const PAGES: [Page; 9] = [
     Page { name: "block", text: include_str!("block.md") },
     Page { name: "channel", text: include_str!("channel.md") },
     Page { name: "cut", text: include_str!("cut.md") },
     Page { name: "dev", text: include_str!("dev.md") },
+    Page { name: "kafka", text: include_str!("kafka.md") },
     Page { name: "module", text: include_str!("module.md") },
     Page { name: "profile", text: include_str!("profile.md") },
     Page { name: "send", text: include_str!("send.md") },
@@ -38,6 +39,9 @@ pub mod cut {}
 
 #[doc = include_str!("dev.md")]
 pub mod dev {}
+
+#[doc = include_str!("kafka.md")]
+pub mod kafka {}
 
 #[doc = include_str!("module.md")]
 pub mod module {}

@@ -2,7 +2,7 @@
 
 use raddle_core::channel_creation::{CreationRefusal, InspectionRefusal};
 use raddle_core::modules::ModuleRefusal;
-use raddle_ordering::AppendError;
+use raddle_ordering::{AppendError, Readiness};
 use raddle_proto::common::Status;
 use raddle_rules::admission::{Reason, Refusal as RuleRefusal};
 use raddle_rules::store::InstallError;
@@ -108,13 +108,17 @@ pub fn stopped() -> Failure {
     Failure { info, detail: detail(NOT_READY, json!({ "cause": "the orderer is stopping" })) }
 }
 
-/// The channel has not found its place in the log yet.
+/// The channel has not found its place in the log yet, whose state says why.
 ///
 /// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `WaitReady`.
 #[must_use]
-pub fn starting() -> Failure {
+pub fn starting(log: &Readiness) -> Failure {
     let info = "backing Kafka cluster has not completed booting; try again later".into();
-    Failure { info, detail: detail(NOT_READY, json!({ "cause": "the channel waits for its ordered log" })) }
+    let cause = match log {
+        Readiness::Unavailable { cause } => format!("the channel waits for its ordered log: {cause}"),
+        _ => "the channel waits for its ordered log".to_owned(),
+    };
+    Failure { info, detail: detail(NOT_READY, json!({ "cause": cause })) }
 }
 
 /// A config update that was appended again is not settled. Fabric lets the client wait for ever, so it has no sentence.

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use raddle_core::chain::ChainError;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::CommitError;
-use raddle_ordering::{Mismatch, ReadError};
-use raddle_rules::LoadError;
+use raddle_ordering::{Mismatch, ReadError, Readiness};
 use raddle_rules::admission::RuleSetError;
 use raddle_serve::channels::{Condition, Standing};
 use tokio::sync::watch;
@@ -27,9 +26,6 @@ pub enum Halt {
     /// The ledger was built from a kind of log that this version does not have.
     #[error("the ledger was built from a log of kind {0:?}, which this version does not know")]
     UnknownLogKind(String),
-    /// The batch policy's module does not load here.
-    #[error(transparent)]
-    Sandbox(Arc<LoadError>),
     /// The log cannot be read on.
     #[error("the ordered log cannot be read after offset {after}: {cause}")]
     Log {
@@ -41,6 +37,15 @@ pub enum Halt {
     /// A record cannot be gone beyond.
     #[error(transparent)]
     Chain(ChainError),
+    /// The batch policy cannot run here, at this record or from there on. If no orderer gets beyond it, operators name
+    /// its offset in `BatchPolicyOverride`.
+    #[error("offset {offset}: {cause}")]
+    BatchPolicy {
+        /// The record's.
+        offset: Offset,
+        /// Why.
+        cause: ChainError,
+    },
     /// The rules of a new config cannot be built.
     #[error("offset {offset}: the rules of the new config cannot be built: {cause}")]
     Rules {
@@ -107,7 +112,7 @@ impl Board {
     /// A channel that starts, with the blocks that it has.
     #[must_use]
     pub fn new(height: u64) -> Self {
-        let condition = Condition::Failed(answers::starting());
+        let condition = Condition::Failed(answers::starting(&Readiness::Starting));
         Self {
             doing: watch::Sender::new(Doing::Starting),
             standing: watch::Sender::new(Standing { height, condition }),

@@ -9,7 +9,7 @@ use raddle_core::bundle::{Bundle, ConsensusState, CurrentConfig};
 use raddle_core::ids::ChannelId;
 use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS, ORDERER_WRITERS};
 use raddle_ledger::Ledger;
-use raddle_ordering::{AppendError, OrderedLog};
+use raddle_ordering::{AppendError, OrderedLog, Readiness};
 use raddle_proto::common::Status;
 use raddle_proto::wire::{self, Envelope, KafkaMessage};
 use raddle_rules::admission::{ExpirationChecks, Filters, Reason, Refusal as RuleRefusal, RuleSetError};
@@ -18,6 +18,7 @@ use raddle_rules::{Case, Timestamp};
 use raddle_serve::channels::{
     Admitted, BoxFuture, BroadcastChannel, Detail, Failure, NotTaken, Received, Refusal, RefusalStatus,
 };
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::answers;
@@ -96,6 +97,12 @@ impl Channel {
         &self.ledger
     }
 
+    /// The log that orders the channel.
+    #[must_use]
+    pub const fn log(&self) -> &Arc<dyn OrderedLog> {
+        &self.log
+    }
+
     /// Where the channel stands.
     #[must_use]
     pub const fn board(&self) -> &Arc<Board> {
@@ -169,7 +176,7 @@ impl BroadcastChannel for Channel {
             return Box::pin(async { Err(refusal.into()) });
         }
         let usage = Arc::clone(&self.usage);
-        let board = Arc::clone(&self.board);
+        let (board, state) = (Arc::clone(&self.board), self.log.state(&self.id));
         let judged = self.workers.run(move |stack| {
             let Received { envelope, channel_header, signature_header, at } = received;
             let access = Arc::clone(rules.access());
@@ -190,7 +197,7 @@ impl BroadcastChannel for Channel {
         Box::pin(async move {
             let admitted = judged.await.unwrap_or_else(|error| Err(answers::not_completed(error).into()))?;
             // After the filters, as in Fabric: what is refused is refused whether or not the channel can order.
-            wait_until_ordering(&board).await?;
+            wait_until_ordering(&board, &state).await?;
             Ok(admitted)
         })
     }
@@ -198,7 +205,7 @@ impl BroadcastChannel for Channel {
     fn admit_config_update(&self, received: Received) -> BoxFuture<Result<Admitted, NotTaken>> {
         let rules = self.rules();
         let configs = self.configs.clone();
-        let board = Arc::clone(&self.board);
+        let (board, state) = (Arc::clone(&self.board), self.log.state(&self.id));
         let channels = self.channels();
         let made = self.config_workers.run(move |stack| {
             let config_sequence = rules.bundle().sequence;
@@ -208,7 +215,7 @@ impl BroadcastChannel for Channel {
         });
         Box::pin(async move {
             let admitted = made.await.unwrap_or_else(|error| Err(answers::not_completed(error).into()))?;
-            wait_until_ordering(&board).await?;
+            wait_until_ordering(&board, &state).await?;
             Ok(admitted)
         })
     }
@@ -239,7 +246,7 @@ const BEHIND_MAX: i64 = 2000;
 /// again is not settled: what passes meanwhile would be admitted under a config that is about to change.
 ///
 /// Source: fabric v2.5.16 `orderer/consensus/kafka/chain.go` `WaitReady`.
-async fn wait_until_ordering(board: &Board) -> Result<(), Failure> {
+async fn wait_until_ordering(board: &Board, log: &watch::Receiver<Readiness>) -> Result<(), Failure> {
     let (mut doing, mut held) = (board.doing(), board.is_held());
     let started = doing.wait_for(|doing| !matches!(doing, Doing::Starting));
     match timeout(WAIT_MAX, started).await {
@@ -249,7 +256,7 @@ async fn wait_until_ordering(board: &Board) -> Result<(), Failure> {
             Doing::Starting | Doing::Stopped => return Err(answers::stopped()),
         },
         Ok(Err(_)) => return Err(answers::stopped()),
-        Err(_) => return Err(answers::starting()),
+        Err(_) => return Err(answers::starting(&log.borrow())),
     }
     match timeout(WAIT_MAX, held.wait_for(|is_held| !is_held)).await {
         Ok(Ok(_)) => {}

@@ -13,10 +13,13 @@ mod config;
 mod creation;
 mod deliver;
 mod driver;
+mod guest_log;
 mod judge;
 mod ledgers;
+mod logs;
 mod modules;
 mod observer;
+mod overridden;
 mod registrar;
 mod rules;
 mod usage;
@@ -28,7 +31,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raddle_core::bundle::GenesisError;
 use raddle_core::ids::{BlockNumber, ChannelId};
-use raddle_ordering::OrderedLog;
 use raddle_rules::admission::{ExpirationChecks, RuleSetError, StandardFilters};
 use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, EngineError, FilterEngine, LoadError, StackError};
@@ -38,15 +40,21 @@ use tokio::sync::watch;
 
 pub use board::{Board, Doing, Halt};
 pub use channel::Channel;
+pub use guest_log::GuestLog;
+pub use judge::EnvelopeJudge;
 pub use ledgers::Ledgers;
+pub use logs::{Logs, NoLog, OneLog};
 pub use modules::Modules;
 pub use observer::{Committed, NoObserver, Observer};
 pub use registrar::StartError;
+pub(crate) use registrar::config_of;
 pub use rules::{BrokenFilter, Rules};
 pub use usage::{Usage, Used};
 pub use workers::{NotCompleted, Workers};
 
+use crate::config::{BatchPolicies, BatchPolicyOverride};
 use crate::identity::Signer;
+use crate::load_shipped;
 use config::ConfigMaker;
 use registrar::{Common, Registrar};
 use rules::RulesMaker;
@@ -55,7 +63,7 @@ use rules::RulesMaker;
 const CONFIG_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// How a node judges.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct NodeSettings {
     /// Threads on which filters run.
     ///
@@ -71,11 +79,17 @@ pub struct NodeSettings {
     ///
     /// - Default: no.
     pub counts_usage: bool,
-    /// Whether a channel on Kafka may be given the capability for batch policies of its own: a Go orderer that meets
-    /// it ends.
+    /// Which channels on Kafka may be given the capability for batch policies of their own: a Go orderer that meets it
+    /// ends.
     ///
-    /// - Default: no.
-    pub allows_batch_policies: bool,
+    /// - Default: none.
+    /// - Set by: `BatchPolicies` of `raddle.yaml`.
+    pub batch_policies: BatchPolicies,
+    /// Where the standard rule takes the place of a channel's batch policy. The same on all orderers of the channel.
+    ///
+    /// - Default: nowhere.
+    /// - Set by: `BatchPolicyOverride` of `raddle.yaml`.
+    pub batch_policy_override: Option<BatchPolicyOverride>,
 }
 
 impl Default for NodeSettings {
@@ -85,7 +99,8 @@ impl Default for NodeSettings {
             filter_threads,
             expiration: ExpirationChecks::On,
             counts_usage: false,
-            allows_batch_policies: false,
+            batch_policies: BatchPolicies::None,
+            batch_policy_override: None,
         }
     }
 }
@@ -94,7 +109,7 @@ impl Default for NodeSettings {
 #[derive(Clone)]
 pub struct NodeParts {
     /// Where envelopes are put in order.
-    pub log: Arc<dyn OrderedLog>,
+    pub logs: Arc<dyn Logs>,
     /// Who signs the blocks.
     pub signer: Arc<Signer>,
     /// Who is told of blocks and of odd records.
@@ -127,6 +142,9 @@ pub enum NodeError {
         /// Why.
         cause: RuleSetError,
     },
+    /// The channel has no ordered log.
+    #[error(transparent)]
+    NoLog(#[from] NoLog),
     /// The ledger cannot be read.
     #[error(transparent)]
     Ledger(#[from] raddle_ledger::ReadError),
@@ -152,7 +170,7 @@ pub enum NodeError {
     /// The sandbox does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// A shipped filter does not load.
+    /// A shipped module does not load.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// There are no threads for filters.
@@ -163,7 +181,7 @@ pub enum NodeError {
     Thread(#[from] std::io::Error),
 }
 
-/// Channels on one ordered log.
+/// Channels on their ordered logs.
 pub struct Node {
     registrar: Arc<Registrar>,
     usage: Arc<Usage>,
@@ -182,23 +200,28 @@ impl Node {
         let engine = Arc::new(FilterEngine::new(slots(settings.filter_threads))?);
         let batches = Arc::new(BatchEngine::new()?);
         let standard = Arc::new(StandardFilters::load(&engine)?);
-        let store = Arc::new(ModuleStore::new(engine, Arc::clone(&batches), parts.modules.settings()));
+        let shipped = load_shipped(&batches)?;
+        let store = Arc::new(ModuleStore::new(engine, batches, parts.modules.settings()));
         let usage = Arc::new(Usage::new(settings.counts_usage));
+        let maker = RulesMaker { standard, store: Arc::clone(&store), expiration: settings.expiration };
         let configs = ConfigMaker {
             signer: Arc::clone(&parts.signer),
             store: Arc::clone(&store),
+            rules: maker.clone(),
+            logs: Arc::clone(&parts.logs),
             usage: Arc::clone(&usage),
-            allows_batch_policies: settings.allows_batch_policies,
+            batch_policies: Arc::new(settings.batch_policies),
         };
         let registrar = Registrar::new(Common {
             node: parts,
-            maker: RulesMaker { standard, store: Arc::clone(&store), expiration: settings.expiration },
-            batches,
+            maker,
+            shipped,
             store,
             configs,
             workers: Arc::new(Workers::start("filters", settings.filter_threads)?),
             config_workers: Arc::new(Workers::start("configs", CONFIG_THREADS)?),
             usage: Arc::clone(&usage),
+            batch_policy_override: settings.batch_policy_override,
         });
         Ok(Self { registrar, usage })
     }
@@ -238,12 +261,6 @@ impl Node {
     #[must_use]
     pub fn count(&self) -> watch::Receiver<usize> {
         self.registrar.count()
-    }
-
-    /// The log of all channels.
-    #[must_use]
-    pub fn log(&self) -> &Arc<dyn OrderedLog> {
-        self.registrar.log()
     }
 
     /// What the rules of all channels have cost so far; nothing unless [`NodeSettings::counts_usage`] says so.

@@ -9,9 +9,8 @@ use raddle_core::bundle::read_config_of;
 use raddle_core::channel_creation::NewChannel;
 use raddle_core::ids::ChannelId;
 use raddle_ledger::{Ledger, OpenError};
-use raddle_ordering::OrderedLog;
 use raddle_proto::common;
-use raddle_rules::BatchEngine;
+use raddle_rules::BatchModule;
 use raddle_rules::store::ModuleStore;
 use tokio::sync::watch;
 
@@ -23,18 +22,20 @@ use super::ledgers::Ledgers;
 use super::rules::RulesMaker;
 use super::usage::Usage;
 use super::workers::Workers;
-use super::{NodeError, NodeParts};
+use super::{NodeError, NodeParts, overridden};
+use crate::config::BatchPolicyOverride;
 
 /// What all channels of a node work with.
 pub(super) struct Common {
     pub(super) node: NodeParts,
     pub(super) maker: RulesMaker,
-    pub(super) batches: Arc<BatchEngine>,
+    pub(super) shipped: BatchModule,
     pub(super) store: Arc<ModuleStore>,
     pub(super) configs: ConfigMaker,
     pub(super) workers: Arc<Workers>,
     pub(super) config_workers: Arc<Workers>,
     pub(super) usage: Arc<Usage>,
+    pub(super) batch_policy_override: Option<BatchPolicyOverride>,
 }
 
 /// The channels of a node.
@@ -85,6 +86,7 @@ impl Registrar {
         let config = read_config_of(config_of(&ledger)?)
             .map_err(|cause| NodeError::Config { channel: id.clone(), cause })?;
         let is_system_channel = config.bundle.has_consortiums;
+        let log = self.common.node.logs.log_of(&config.bundle)?;
         let rules = self.common.maker.make(Arc::new(config));
         let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
@@ -95,11 +97,12 @@ impl Registrar {
             return Err(NodeError::SystemChannels { first: first.id().clone(), second: id });
         }
         let common = &self.common;
+        let standard_from = overridden::standard_from(common.batch_policy_override.as_ref(), &ledger)?;
         let board = Arc::new(Board::new(ledger.height()));
         let channel = Arc::new(Channel::new(ChannelParts {
             rules,
             maker: common.maker.clone(),
-            log: Arc::clone(&common.node.log),
+            log: Arc::clone(&log),
             ledger: ledger.clone(),
             board: Arc::clone(&board),
             workers: Arc::clone(&common.workers),
@@ -110,12 +113,14 @@ impl Registrar {
         }));
         let threads = Threads::start(driver::Parts {
             channel: Arc::clone(&channel),
+            log,
             ledger,
             node: common.node.clone(),
-            batches: Arc::clone(&common.batches),
+            shipped: common.shipped.clone(),
             store: Arc::clone(&common.store),
             board,
             usage: Arc::clone(&common.usage),
+            standard_from,
         })?;
         if is_system_channel {
             // It was empty, and is set under the lock alone.
@@ -178,10 +183,6 @@ impl Registrar {
         self.count.subscribe()
     }
 
-    pub(super) fn log(&self) -> &Arc<dyn OrderedLog> {
-        &self.common.node.log
-    }
-
     /// See [`super::Node::stop`].
     pub(super) fn stop(&self) {
         loop {
@@ -203,10 +204,17 @@ impl Registrar {
 }
 
 /// The envelope that holds the channel's config of now.
-fn config_of(ledger: &Ledger) -> Result<Bytes, NodeError> {
+pub(crate) fn config_of(ledger: &Ledger) -> Result<Bytes, NodeError> {
+    let block = config_block(ledger)?;
+    let number = ledger.state().chain.last_config;
+    let no_config = || NodeError::NoConfigBlock { channel: ledger.channel().clone(), number };
+    block.data.unwrap_or_default().data.into_iter().next().ok_or_else(no_config)
+}
+
+/// The block in which it stands.
+pub(super) fn config_block(ledger: &Ledger) -> Result<common::Block, NodeError> {
     let number = ledger.state().chain.last_config;
     let no_config = || NodeError::NoConfigBlock { channel: ledger.channel().clone(), number };
     let block = ledger.block(number)?.ok_or_else(no_config)?;
-    let block = common::Block::decode(block).map_err(|_| no_config())?;
-    block.data.unwrap_or_default().data.into_iter().next().ok_or_else(no_config)
+    common::Block::decode(block).map_err(|_| no_config())
 }

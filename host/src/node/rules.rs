@@ -5,9 +5,10 @@ use std::sync::Arc;
 use raddle_core::access::Access;
 use raddle_core::bundle::{Bundle, CurrentConfig};
 use raddle_core::modules::{ActiveFilter, active_modules};
-use raddle_rules::NoLog;
 use raddle_rules::admission::{CustomFilter, ExpirationChecks, RuleSet, RuleSetError, StandardFilters};
-use raddle_rules::store::{Effort, ModuleStore, Profile1};
+use raddle_rules::store::{Effort, ModuleStore};
+
+use super::guest_log::GuestLog;
 
 /// What a channel judges by: config, config sequence and rules are one value, so that no envelope is judged by one
 /// config and stamped with another.
@@ -68,7 +69,7 @@ impl RulesMaker {
     /// The standard filters cannot be bound. What is wrong with the channel's own is in [`Rules::broken`].
     pub(super) fn make(&self, config: Arc<CurrentConfig>) -> Result<Rules, RuleSetError> {
         let (mut filters, mut broken) = (Vec::new(), Vec::new());
-        for filter in active_modules(&config.config, &config.bundle, &Profile1).filters {
+        for filter in active_modules(&config.config, &config.bundle, &*self.store).filters {
             match self.prepare(&config, filter) {
                 Ok(filter) => filters.push(filter),
                 Err(filter) => {
@@ -77,9 +78,14 @@ impl RulesMaker {
                 }
             }
         }
-        let set =
-            RuleSet::new(&config.bundle, &self.standard, self.expiration, filters, |_| Arc::new(NoLog))?;
+        let log = |name: &str| Arc::new(GuestLog::new(config.channel().clone(), name)) as _;
+        let set = RuleSet::new(&config.bundle, &self.standard, self.expiration, filters, log)?;
         Ok(Rules { config, set, broken })
+    }
+
+    /// The shipped filters alone, under limits that need not be a config's.
+    pub(super) fn shipped(&self, bundle: &Arc<Bundle>) -> Result<RuleSet, RuleSetError> {
+        RuleSet::new(bundle, &self.standard, self.expiration, Vec::new(), |_| Arc::new(raddle_rules::NoLog))
     }
 
     fn prepare(&self, config: &CurrentConfig, filter: ActiveFilter) -> Result<CustomFilter, BrokenFilter> {

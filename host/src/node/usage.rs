@@ -41,7 +41,8 @@ struct Meter {
 
 impl Usage {
     /// Counts from now on, or never.
-    pub(super) fn new(is_counting: bool) -> Self {
+    #[must_use]
+    pub fn new(is_counting: bool) -> Self {
         Self {
             is_counting,
             filters: Meter::default(),

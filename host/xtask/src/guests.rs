@@ -20,6 +20,12 @@ use crate::repository;
 use manifest::{Entry, Manifest};
 use toolchain::Toolchain;
 
+/// The workspace of the guests that Raddle ships and of the hostile ones, from the root.
+const GUESTS: &str = "guest-filters";
+
+/// The guest that authors begin with: a workspace of its own, as theirs are. From the root.
+const EXAMPLE: &str = "examples/custom-filter";
+
 /// Components by their path below `dist`, with `/` between folders.
 type Components = BTreeMap<String, Vec<u8>>;
 
@@ -49,25 +55,43 @@ pub fn run(check: bool) -> anyhow::Result<Outcome> {
     if check { check_dist(&dirs) } else { build_dist(&dirs) }
 }
 
-/// Formats, lints and tests the guests' own workspace natively. What its commands print passes through.
+/// The toolchain that `MANIFEST` names, if it is not here.
+///
+/// # Errors
+///
+/// `MANIFEST` cannot be read, or a variable names a toolchain that is none.
+pub fn missing_toolchain() -> anyhow::Result<Option<String>> {
+    let manifest = Manifest::read(&Dirs::find()?.manifest())?;
+    let is_here = named_toolchain(&manifest)?.is_some();
+    Ok(if is_here { None } else { Some(manifest.toolchain) })
+}
+
+/// Formats, lints and tests the guests' own workspaces natively. What the commands print passes through.
 ///
 /// # Errors
 ///
 /// The first command that fails.
 pub fn native_tests() -> anyhow::Result<()> {
-    let dirs = Dirs::find()?;
-    for arguments in [
-        &["fmt", "--all", "--check"][..],
-        &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
-        // The hostile guests are examples, whose tests cargo runs only when told to.
-        &["test", "--workspace", "--locked", "--lib", "--examples"],
-        &["test", "--package", "raddle-guest", "--locked", "--doc"],
-    ] {
-        println!("\n$ cd guest-filters && cargo {}", arguments.join(" "));
-        let status = Command::new(repository::cargo()).args(arguments).current_dir(&dirs.guests).status();
-        let status = status.context("cargo cannot be started")?;
-        ensure!(status.success(), "`cargo {}` in guest-filters failed", arguments.join(" "));
+    let root = repository::root()?;
+    for dir in [GUESTS, EXAMPLE] {
+        for arguments in [
+            &["fmt", "--all", "--check"][..],
+            &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+            // The hostile guests are examples, whose tests cargo runs only when told to.
+            &["test", "--workspace", "--locked", "--lib", "--examples"],
+        ] {
+            native(&root, dir, arguments)?;
+        }
     }
+    native(&root, GUESTS, &["test", "--package", "raddle-guest", "--locked", "--doc"])
+}
+
+fn native(root: &Path, dir: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let command = arguments.join(" ");
+    println!("\n$ cd {dir} && cargo {command}");
+    let status = Command::new(repository::cargo()).args(arguments).current_dir(root.join(dir)).status();
+    let status = status.context("cargo cannot be started")?;
+    ensure!(status.success(), "`cargo {command}` in {dir} failed");
     Ok(())
 }
 
@@ -77,6 +101,8 @@ struct Dirs {
     root: PathBuf,
     /// The guests' workspace.
     guests: PathBuf,
+    /// The example's.
+    example: PathBuf,
     /// Where the components are committed.
     dist: PathBuf,
 }
@@ -84,13 +110,18 @@ struct Dirs {
 impl Dirs {
     fn find() -> anyhow::Result<Self> {
         let root = repository::root()?;
-        let guests = root.join("guest-filters");
-        let dist = guests.join("dist");
-        Ok(Self { root, guests, dist })
+        let guests = root.join(GUESTS);
+        let (dist, example) = (guests.join("dist"), root.join(EXAMPLE));
+        Ok(Self { root, guests, example, dist })
     }
 
     fn manifest(&self) -> PathBuf {
         self.dist.join("MANIFEST")
+    }
+
+    /// The hash of everything that the components are made of.
+    fn sources(&self) -> anyhow::Result<String> {
+        sources::digest(&self.root, &[&self.guests, &self.example])
     }
 }
 
@@ -108,7 +139,7 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
     let components = build(dirs, toolchain)?;
     let manifest = Manifest {
         toolchain: toolchain.identity(),
-        sources: sources::digest(&dirs.root, &dirs.guests)?,
+        sources: dirs.sources()?,
         components: components.iter().map(|(name, bytes)| (name.clone(), Entry::of(bytes))).collect(),
     };
     for stale in component_files(&dirs.dist)?.keys().filter(|name| !components.contains_key(*name)) {
@@ -128,13 +159,12 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
 fn build(dirs: &Dirs, toolchain: &Toolchain) -> anyhow::Result<Components> {
     println!("building guests with {}", toolchain.identity());
     let mut components = Components::new();
-    for artifact in toolchain.build(&dirs.guests)? {
+    let guests = toolchain.build(&dirs.guests, &dirs.guests)?.into_iter();
+    let guests = guests.map(|artifact| (if artifact.is_example { "hostile/" } else { "" }, artifact));
+    let example = toolchain.build(&dirs.example, &dirs.guests)?.into_iter();
+    for (folder, artifact) in guests.chain(example.map(|artifact| ("examples/", artifact))) {
         let core_module = fs::read(&artifact.path).with_context(|| artifact.path.display().to_string())?;
-        let name = if artifact.is_hostile {
-            format!("hostile/{}.wasm", artifact.name)
-        } else {
-            format!("{}.wasm", artifact.name)
-        };
+        let name = format!("{folder}{}.wasm", artifact.name);
         let bytes = component::encode(&core_module).with_context(|| name.clone())?;
         let functions = component::imported_functions(&core_module).with_context(|| name.clone())?;
         let pages = component::initial_pages(&core_module).with_context(|| name.clone())?;
@@ -150,17 +180,16 @@ fn build(dirs: &Dirs, toolchain: &Toolchain) -> anyhow::Result<Components> {
 
 fn check_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
     let manifest = Manifest::read(&dirs.manifest())?;
-    let sources = sources::digest(&dirs.root, &dirs.guests)?;
+    let sources = dirs.sources()?;
     ensure!(
         sources == manifest.sources,
-        "guest-filters has changed since its components were built: sources are {sources}, dist/MANIFEST says {}; \
+        "the guests have changed since their components were built: sources are {sources}, dist/MANIFEST says {}; \
          run `cargo xtask guests`",
         manifest.sources
     );
     let committed = component_files(&dirs.dist)?;
     compare_digests(&manifest, &committed)?;
-    let toolchain = toolchain::candidates()?.into_iter().find(|found| found.identity() == manifest.toolchain);
-    let Some(toolchain) = toolchain else {
+    let Some(toolchain) = named_toolchain(&manifest)? else {
         println!("sources and digests agree; bytes were not compared: {} is not here", manifest.toolchain);
         return Ok(Outcome::BytesNotCompared { toolchain: manifest.toolchain });
     };
@@ -174,6 +203,11 @@ fn check_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
     );
     println!("sources, digests and bytes of {} components agree", rebuilt.len());
     Ok(Outcome::Checked)
+}
+
+/// The toolchain that `MANIFEST` names, if it is here.
+fn named_toolchain(manifest: &Manifest) -> anyhow::Result<Option<Toolchain>> {
+    Ok(toolchain::candidates()?.into_iter().find(|found| found.identity() == manifest.toolchain))
 }
 
 fn compare_digests(manifest: &Manifest, committed: &Components) -> anyhow::Result<()> {

@@ -4,6 +4,9 @@ mod counts;
 mod report;
 mod shell;
 mod steps;
+/// READMEs, as the tests of the whole read them too.
+#[path = "../../../tests/harness/walkthrough.rs"]
+mod walkthrough;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,6 +26,8 @@ pub enum Tier {
     Guests,
     /// A Go toolchain, and the Go module proxy
     Go,
+    /// Java and Maven, and Maven Central for an Apache Kafka; a step of it needs what `go` needs too
+    Kafka,
 }
 
 /// How the tests are run.

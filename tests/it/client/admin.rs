@@ -242,7 +242,7 @@ fn the_whole_config_can_be_changed_in_an_editor() {
     let said = edit("sed -i 1d").ill(2, "failed RDL-3002  what was edited is no JSON: ");
     let kept = said.split("it is kept in ").nth(1).unwrap().lines().next().unwrap();
     fs::remove_file(kept).unwrap();
-    let said = edit("sed -i s/2s/3s/");
+    let said = edit("sed -i /timeout/s/2s/3s/");
     assert!(said.stdout.contains(&format!("  ~ {TIMEOUT}   2s → 3s\n")), "{}{}", said.stdout, said.stderr);
     assert!(said.stdout.ends_with("done     config block 1, config sequence 1\n"), "{}", said.stdout);
 }

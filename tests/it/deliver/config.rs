@@ -49,12 +49,12 @@ impl Scene {
         );
         let envelope = Envelope::new(&payload, &signer.sign(&payload).unwrap());
         let record = KafkaMessage::config(envelope.marshal(), sequence - 1, 0).marshal();
-        self.orderer.node().log().append(&channel(), record).await.unwrap();
+        crate::harness::orderer::channel(&self.orderer).log().append(&channel(), record).await.unwrap();
     }
 
     /// All envelopes in the log so far, where `last` must be the last one.
     async fn logged(&self, last: &Bytes) -> Vec<Regular> {
-        let mut records = self.orderer.node().log().read(&channel(), Offset(0));
+        let mut records = crate::harness::orderer::channel(&self.orderer).log().read(&channel(), Offset(0));
         let mut logged: Vec<Regular> = Vec::new();
         while logged.last().is_none_or(|regular| regular.payload != *last) {
             let value = records.next().await.unwrap().unwrap().value;
@@ -123,7 +123,7 @@ async fn what_was_admitted_before_its_sender_was_removed_is_in_no_block() {
     });
     for (_, envelope) in &put {
         let record = KafkaMessage::normal(envelope.clone(), 0, 0).marshal();
-        scene.orderer.node().log().append(&channel(), record).await.unwrap();
+        crate::harness::orderer::channel(&scene.orderer).log().append(&channel(), record).await.unwrap();
     }
     wait_for_height(&scene.orderer, 3).await;
     let sent = scene.send(&org1, 4).await;

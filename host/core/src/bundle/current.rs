@@ -95,6 +95,7 @@ impl CurrentConfig {
             batch_size: orderer.batch_size,
             batch_timeout: orderer.batch_timeout,
             consensus: consensus(&orderer),
+            kafka_brokers: orderer.kafka_brokers,
             orderer_capabilities: orderer.capabilities,
             channel_capabilities: read.capabilities,
             has_consortiums: read.consortiums.is_some(),

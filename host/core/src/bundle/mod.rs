@@ -59,6 +59,8 @@ pub struct Bundle {
     pub batch_timeout: Duration,
     /// Which ordered log the channel asks for, and its state.
     pub consensus: Consensus,
+    /// The Kafka brokers that the config names, `host:port` each.
+    pub kafka_brokers: Vec<String>,
     /// Names in `/Channel/Orderer/Capabilities`.
     pub orderer_capabilities: BTreeSet<String>,
     /// Names in `/Channel/Capabilities`.

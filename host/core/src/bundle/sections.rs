@@ -28,6 +28,7 @@ pub(super) struct Orderer {
     pub(super) batch_size: BatchSize,
     pub(super) batch_timeout: Duration,
     pub(super) consensus: orderer::ConsensusType,
+    pub(super) kafka_brokers: Vec<String>,
     pub(super) channels_max: u64,
     pub(super) capabilities: BTreeSet<String>,
     pub(super) organisations: Organisations,
@@ -175,13 +176,14 @@ fn read_orderer_values(group: &common::ConfigGroup) -> Result<Orderer, SectionEr
     values.end()?;
     let batch_size = check_batch_size(&batch_size)?;
     let batch_timeout = duration::parse_positive(&batch_timeout.timeout)?;
-    if let Some(broker) = brokers.brokers.into_iter().find(|broker| !is_broker(broker)) {
-        return Err(SectionError::Broker(broker));
+    if let Some(broker) = brokers.brokers.iter().find(|broker| !is_broker(broker)) {
+        return Err(SectionError::Broker(broker.clone()));
     }
     Ok(Orderer {
         batch_size,
         batch_timeout,
         consensus,
+        kafka_brokers: brokers.brokers,
         channels_max: restrictions.max_count,
         capabilities,
         organisations: Organisations::new(),

@@ -6,7 +6,7 @@ use raddle_proto::common;
 use raddle_proto::wire::{self, Envelope};
 
 use super::event::{Action, ChainError, ConfigRecordError, CutBlock, Note, Skipped};
-use super::{Chain, ChainState, make_cutter};
+use super::{Chain, ChainState, make_cutter, standard_cutter};
 use crate::block::{Offsets, UnsignedBlock};
 use crate::bundle::{BundleError, CurrentConfig, Incompatible, read_config_envelope};
 use crate::channel_creation::NewChannel;
@@ -143,7 +143,12 @@ impl Chain {
     ) -> Result<(), ChainError> {
         let number = self.next_block();
         let changes_type = config.bundle.consensus.kind != self.bundle().consensus.kind;
-        let cutter = make_cutter(&config, &*self.policies)?;
+        // What operators put in the place of a batch policy ends with the next config.
+        self.standard_from = self.standard_from.filter(|from| *from >= offset);
+        let cutter = match self.standard_from {
+            Some(from) if from == offset => standard_cutter(&config),
+            _ => make_cutter(&config, &*self.policies)?,
+        };
         self.state.last_config = number;
         let mut cut = self.next_cut(batch, offset, false)?;
         if changes_type {

@@ -30,6 +30,7 @@ use crate::batch_policy::BatchPolicies;
 use crate::bundle::{Bundle, CurrentConfig};
 use crate::cutter::{CutReason, Cutter};
 use crate::ids::{BlockNumber, ConfigSequence, Offset};
+use crate::standard::Standard;
 use regular::Awaited;
 
 /// One channel.
@@ -40,6 +41,8 @@ pub struct Chain {
     config: Arc<CurrentConfig>,
     policies: Rc<dyn BatchPolicies>,
     cutter: Cutter,
+    /// From this record on the standard rule cuts, whatever the config says.
+    standard_from: Option<Offset>,
     is_timer_running: bool,
     awaited: Option<Awaited>,
     /// The resubmitted config record that ingress waits for.
@@ -66,8 +69,31 @@ impl Chain {
         config: Arc<CurrentConfig>,
         policies: Rc<dyn BatchPolicies>,
     ) -> Result<Self, ChainError> {
-        let cutter = make_cutter(&config, &*policies)?;
+        Self::overridden(state, config, policies, None)
+    }
+
+    /// The same, where operators put the standard rule in the place of a batch policy that no orderer gets beyond a
+    /// record: from the record at `standard_from` on, to the next config block, the standard rule decides, and the
+    /// batch policy is not asked for any more. The record may be that of the config which brings the batch policy; it
+    /// must not stand before that of `config`.
+    ///
+    /// It is one more thing that a block depends on, so it must be the same on all orderers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::new`], unless the standard rule decides from the next record on.
+    pub fn overridden(
+        state: ChainState,
+        config: Arc<CurrentConfig>,
+        policies: Rc<dyn BatchPolicies>,
+        standard_from: Option<Offset>,
+    ) -> Result<Self, ChainError> {
         let offsets = state.offsets;
+        let next = offsets.last_persisted.0.saturating_add(1).max(0);
+        let cutter = match standard_from {
+            Some(Offset(from)) if from <= next => standard_cutter(&config),
+            _ => make_cutter(&config, &*policies)?,
+        };
         // Ingress was held when the orderer stopped, unless the awaited record was settled in a block.
         let is_in_flight = offsets.last_resubmitted_config > offsets.last_original_processed;
         Ok(Self {
@@ -80,6 +106,7 @@ impl Chain {
             config,
             policies,
             cutter,
+            standard_from,
             is_timer_running: false,
             awaited: None,
             config_in_flight: is_in_flight.then_some(offsets.last_resubmitted_config),
@@ -153,6 +180,10 @@ impl Chain {
         if offset <= self.now.last_seen {
             return Err(ChainError::OffsetNotAfter { offset, last: self.now.last_seen });
         }
+        let is_overridden = |place| self.standard_from.is_some_and(|from| from <= place);
+        if is_overridden(offset) && !is_overridden(self.now.last_seen) {
+            self.cutter.give_way();
+        }
         self.now.last_seen = offset;
         match KafkaMessage::unmarshal(value) {
             // Proves that the log takes writes. Carries nothing to order.
@@ -213,4 +244,9 @@ impl Chain {
 
 fn make_cutter(config: &Arc<CurrentConfig>, policies: &dyn BatchPolicies) -> Result<Cutter, ChainError> {
     Ok(Cutter::new(config.bundle.batch_size, policies.batch_policy(config)?))
+}
+
+fn standard_cutter(config: &CurrentConfig) -> Cutter {
+    let batch_size = config.bundle.batch_size;
+    Cutter::new(batch_size, Rc::new(Standard::new(batch_size)))
 }

@@ -185,6 +185,10 @@ impl OrderedLog for LocalLog {
         true
     }
 
+    fn record_bytes_max(&self, _: &ChannelId) -> Option<u64> {
+        Some(self.shared.max_record_bytes)
+    }
+
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
         let reader = Reader::new(Arc::clone(&self.shared), self.shared.channel(channel), from);
         Records::new(stream::unfold(Some(reader), async |reader| {

@@ -6,8 +6,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use aws_lc_rs::hmac;
+use raddle_core::modules::Digest;
 
 use super::key_file::read_or_make;
 use super::{ARTIFACT_BYTES_MAX, Artifact, ArtifactKey, PROFILE};
@@ -18,6 +20,10 @@ const MAGIC: &[u8; 8] = b"RDLARTI1";
 /// Bytes of the mark, HMAC-SHA256.
 const MARK_BYTES: usize = 32;
 
+/// Bytes of all artifacts that a cache keeps, those in use apart: many thousand small modules, or some 400 of the
+/// largest of plain code.
+pub const CACHE_BYTES_MAX: u64 = 1 << 30;
+
 /// Bytes of a file beside the artifact.
 const FRAME_BYTES: usize = MAGIC.len() + 8 + MARK_BYTES;
 
@@ -25,12 +31,13 @@ const FRAME_BYTES: usize = MAGIC.len() + 8 + MARK_BYTES;
 ///
 /// A file is magic, length, artifact, and a mark over what it is the artifact of, its length and its bytes. The key to
 /// the marks lies in the same folder, readable to this orderer's user alone: who can read it can also replace the
-/// program. One process uses a folder.
+/// program. One process uses a folder. What has not been used for the longest time goes when there is too much.
 pub struct ArtifactCache {
     folder: PathBuf,
     key: hmac::Key,
     /// So that two threads that write the same artifact write two files.
     writes: AtomicU64,
+    bytes_max: u64,
 }
 
 /// Why there is no cache.
@@ -85,7 +92,13 @@ impl ArtifactCache {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let (key, is_new) = read_or_make(&folder.join("key")).map_err(failed)?;
         sweep(folder, is_new).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), key, writes: AtomicU64::new(0) })
+        Ok(Self { folder: folder.to_owned(), key, writes: AtomicU64::new(0), bytes_max: CACHE_BYTES_MAX })
+    }
+
+    /// The same, for so many bytes of artifacts. [`CACHE_BYTES_MAX`] unless set.
+    #[must_use]
+    pub fn for_bytes(self, bytes_max: u64) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// The file of an artifact.
@@ -108,6 +121,10 @@ impl ArtifactCache {
         let damaged = Miss::Damaged { bytes: bytes.len() };
         let Some((artifact, mark)) = parts(&bytes) else { return Err(damaged) };
         hmac::verify(&self.key, &marked(key, artifact), mark).map_err(|_| Miss::WrongMark)?;
+        // The time of its last use. Where it cannot be set, that of its making stands.
+        if let Ok(file) = File::options().append(true).open(self.path(key)) {
+            let _ = file.set_modified(SystemTime::now());
+        }
         Ok(Artifact { bytes: artifact.to_vec() })
     }
 
@@ -132,6 +149,50 @@ impl ArtifactCache {
         // What a power failure leaves of a file is found by its mark, so nothing waits for the disk.
         write().inspect_err(|_| drop(fs::remove_file(&part)))
     }
+
+    /// Removes artifacts, those first that have not been used for the longest time, until there are few enough bytes.
+    /// What is in use stays, however much it is.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let the folder be read, or a file be removed.
+    pub fn trim(&self, is_in_use: impl Fn(Digest) -> bool) -> io::Result<()> {
+        let mut files = Vec::new();
+        let mut bytes = 0_u64;
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.path().extension().and_then(|it| it.to_str()) == Some("artifact") {
+                let about = entry.metadata()?;
+                bytes = bytes.saturating_add(about.len());
+                files.push((about.modified()?, entry.path(), about.len()));
+            }
+        }
+        files.sort();
+        for (_, path, length) in files {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            if digest_of(&path).is_none_or(|digest| !is_in_use(digest)) {
+                fs::remove_file(path)?;
+                bytes = bytes.saturating_sub(length);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The module that an artifact's file is named after.
+fn digest_of(path: &Path) -> Option<Digest> {
+    let (name, _) = path.file_name()?.to_str()?.split_once('-')?;
+    let mut digest = [0; 32];
+    let pairs = name.as_bytes().chunks_exact(2);
+    if name.len() != 2 * digest.len() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(pairs) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(Digest(digest))
 }
 
 /// What a mark is over.

@@ -18,7 +18,7 @@ mod worker_side;
 
 use raddle_core::modules::Digest;
 
-pub use self::cache::{ArtifactCache, CacheError, Miss};
+pub use self::cache::{ArtifactCache, CACHE_BYTES_MAX, CacheError, Miss};
 pub use self::engine_key::EngineKey;
 pub use self::in_process::InProcess;
 pub use self::limits::{CompileFailure, CompileLimits};

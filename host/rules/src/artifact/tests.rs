@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use raddle_core::modules::Digest;
@@ -241,4 +241,34 @@ proptest! {
             prop_assert_eq!(header.to_bytes(), bytes);
         }
     }
+}
+
+#[test]
+fn what_was_not_used_for_the_longest_time_goes_first_and_what_is_in_use_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys: Vec<_> = (0..5).map(|it| ArtifactKey { digest: Digest([it; 32]), ..key() }).collect();
+    let cache = ArtifactCache::open(folder.path()).unwrap();
+    for (age, key) in keys.iter().enumerate() {
+        cache.put(key, &artifact(&[0; 100])).unwrap();
+        let file = fs::File::options().append(true).open(cache.path(key)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(age as u64)).unwrap();
+    }
+    let length = fs::metadata(cache.path(&keys[0])).unwrap().len();
+    let left = |cache: &ArtifactCache| keys.iter().map(|key| cache.path(key).exists()).collect::<Vec<_>>();
+    let cache = cache.for_bytes(5 * length);
+    cache.trim(|_| false).unwrap();
+    assert_eq!(left(&cache), [true; 5]);
+    // The oldest is used, and the second oldest belongs to somebody.
+    assert!(cache.get(&keys[0]).is_ok());
+    let cache = cache.for_bytes(3 * length);
+    cache.trim(|digest| digest == keys[1].digest).unwrap();
+    assert_eq!(left(&cache), [true, true, false, false, true]);
+    let cache = cache.for_bytes(0);
+    cache.trim(|digest| digest == keys[1].digest).unwrap();
+    assert_eq!(left(&cache), [false, true, false, false, false]);
+    // A file of no module's name is nobody's.
+    let path = folder.path().join("other.artifact");
+    fs::write(&path, [0; 10]).unwrap();
+    cache.trim(|_| true).unwrap();
+    assert!(!path.exists() && folder.path().join("key").exists());
 }

@@ -45,6 +45,12 @@ pub enum StoreEvent {
         /// Why.
         fault: LocalFault,
     },
+    /// Modules that nobody uses could not be removed from the cache.
+    #[error("the cache is not kept within its bounds: {cause}")]
+    NotTrimmed {
+        /// What the system said.
+        cause: String,
+    },
     /// A module could not be put into the cache; it runs all the same.
     #[error("module {digest} was not put into the cache: {cause}")]
     NotKept {

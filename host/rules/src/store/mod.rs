@@ -280,6 +280,12 @@ impl ModuleStore {
         let Some(cache) = &self.settings.cache else { return };
         if let Err(error) = cache.put(key, artifact) {
             self.tell(&StoreEvent::NotKept { digest: key.digest, cause: error.to_string() });
+            return;
+        }
+        // The one that was just put there is being made, so it is in use.
+        let is_in_use = |digest| self.filters.uses(digest) || self.batch_policies.uses(digest);
+        if let Err(error) = cache.trim(is_in_use) {
+            self.tell(&StoreEvent::NotTrimmed { cause: error.to_string() });
         }
     }
 

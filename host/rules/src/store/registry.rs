@@ -39,6 +39,11 @@ impl<T> Registry<T> {
         slot.state.try_lock().ok()?.made.upgrade()
     }
 
+    /// Whether the module is in use, or being made.
+    pub(super) fn uses(&self, digest: Digest) -> bool {
+        lock(&self.slots).get(&digest).is_some_and(Slot::is_in_use)
+    }
+
     /// Asks for the module. Whoever asks before another one's attempt has ended need not make one of its own.
     pub(super) fn ask(&self, digest: Digest) -> Ask<T> {
         let mut slots = lock(&self.slots);

@@ -165,6 +165,22 @@ fn a_cache_that_cannot_be_written_keeps_nobody_from_running() {
 }
 
 #[test]
+fn a_full_cache_keeps_what_is_in_use_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = ArtifactCache::open(folder.path()).unwrap().for_bytes(0);
+    let seen = Seen::with(Box::new(InProcess::new().unwrap()), Some(cache));
+    let modules = many(3);
+    let in_use = seen.loose(&modules[0]);
+    drop(seen.loose(&modules[1]));
+    let also_in_use = seen.loose(&modules[2]);
+    let engine = InProcess::new().unwrap().key();
+    let cache = ArtifactCache::open(folder.path()).unwrap();
+    let is_there = |spec: &Spec| cache.path(&ArtifactKey { digest: spec.digest, engine }).exists();
+    assert_eq!(modules.iter().map(is_there).collect::<Vec<_>>(), [true, false, true]);
+    drop((in_use, also_in_use));
+}
+
+#[test]
 fn channels_with_the_same_component_share_its_code() {
     let seen = Seen::with(Box::new(InProcess::new().unwrap()), None);
     let prepare = |channel: &str, name: &str| {

@@ -10,6 +10,9 @@ mod fuel;
 pub mod guest;
 mod hostile;
 mod imports;
+mod oversized;
 mod profile;
 pub mod run;
 mod shipped;
+
+use crate::profile::Limit;

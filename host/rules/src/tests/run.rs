@@ -34,6 +34,7 @@ pub fn bundle() -> Arc<Bundle> {
         consensus: Consensus { kind: "kafka".to_owned(), state: ConsensusState::Normal },
         orderer_capabilities: BTreeSet::from(["RADDLE_1_0".to_owned(), "V2_0".to_owned()]),
         channel_capabilities: BTreeSet::new(),
+        kafka_brokers: Vec::new(),
         has_consortiums: false,
         has_batch_policy_module: true,
     })

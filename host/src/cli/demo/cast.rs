@@ -30,8 +30,12 @@ pub struct Cast {
     pub genesis: Bytes,
     /// Signs the blocks.
     orderer: IssuedIdentity,
-    /// May write.
+    /// May change what concerns the orderers, modules among it.
+    pub admin: Signer,
+    /// May write, of Org1.
     pub client: Signer,
+    /// May write, of Org2.
+    pub neighbour: Signer,
     /// May write no more: the certificate ended a day ago.
     pub ended: Signer,
     /// Of a member's organisation, and may only read.
@@ -55,19 +59,22 @@ impl Cast {
         };
         let orderers = organisation("OrdererOrg", "OrdererMSP", "example.com")?;
         let org1 = organisation("Org1", "Org1MSP", "org1.example.com")?;
+        let org2 = organisation("Org2", "Org2MSP", "org2.example.com")?;
         let stranger = organisation("Org9", "Org9MSP", "org9.example.com")?;
         let mut draft = ChannelDraft::new(ChannelId(CHANNEL.into()));
         draft.batch_size = BATCH_SIZE;
         draft.batch_timeout = BATCH_TIMEOUT;
         draft.orderers = vec![OrdererOrganisation { organisation: &orderers, endpoints: Vec::new() }];
         draft.orderer_addresses = vec!["127.0.0.1:7050".into()];
-        draft.members = vec![&org1];
+        draft.members = vec![&org1, &org2];
         let genesis = draft.genesis(now)?.encode_to_vec().into();
         let signer = |issued: IssuedIdentity| issued.signer();
         Ok(Self {
             genesis,
             orderer: orderers.issue(Role::Orderer, "orderer.example.com", always)?,
+            admin: signer(orderers.issue(Role::Admin, "Admin@example.com", always)?)?,
             client: signer(org1.issue(Role::Client, "User1@org1.example.com", always)?)?,
+            neighbour: signer(org2.issue(Role::Client, "User1@org2.example.com", always)?)?,
             ended: signer(org1.issue(Role::Client, "User0@org1.example.com", ended)?)?,
             peer: signer(org1.issue(Role::Peer, "peer0.org1.example.com", always)?)?,
             outsider: signer(stranger.issue(Role::Client, "User1@org9.example.com", always)?)?,

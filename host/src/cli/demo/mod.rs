@@ -5,6 +5,7 @@ mod cast;
 mod load;
 mod recorded;
 mod refused;
+mod reload;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,15 +13,20 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, FILTERS};
 use raddle_serve::server::ServerSettings;
+use tokio::time::timeout;
 
 use super::report::{emphasis, table};
 use super::{Code, Exit, Failure, compile_worker, program};
 use crate::client::{Client, Patience};
+use crate::logs::Mapping;
 use crate::node::{NodeSettings, Used};
 use crate::orderer::{Orderer, OrdererSettings};
-use blocks::Cuts;
+use blocks::{Follower, Witness};
 use cast::{BATCH_SIZE, CHANNEL, Cast};
 use load::{Load, STREAMS, Sent};
+
+/// The act in which the rules change takes seconds. If an update is never in force it would go on for ever.
+const ACT_MAX: Duration = Duration::from_secs(120);
 
 /// Tells the story.
 pub fn run() -> Result<(), Failure> {
@@ -49,15 +55,15 @@ async fn story() -> Result<(), Failure> {
     })?;
     let started = Instant::now();
     chapter("A network out of nothing");
-    let cast = Cast::make()?;
-    let cuts = Arc::new(Cuts::default());
-    let Cast { genesis, .. } = &cast;
+    let cast = Arc::new(Cast::make()?);
+    let witness = Arc::new(Witness::default());
     let orderer = Orderer::start(OrdererSettings {
         folder: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
-        genesis: vec![genesis.clone()],
+        genesis: vec![cast.genesis.clone()],
+        logs: Mapping::Local,
         signer: Arc::new(cast.orderer_signer()?),
-        observer: Arc::clone(&cuts) as _,
+        observer: Arc::clone(&witness) as _,
         worker: compile_worker::worker(),
         node: NodeSettings { counts_usage: true, ..NodeSettings::default() },
         server: ServerSettings::default(),
@@ -83,8 +89,9 @@ async fn story() -> Result<(), Failure> {
     refused::send(&client, refused::cases(&cast)?).await?;
 
     chapter("Blocks");
-    let height = blocks::follow(&client, &cast, signatures).await?;
-    for line in table(&cuts.counted()).lines() {
+    let mut follower = Follower::start(&client, &cast)?;
+    let height = follower.until_all(signatures).await?;
+    for line in table(&witness.cuts()).lines() {
         anstream::println!("  {line}");
     }
     anstream::println!();
@@ -95,6 +102,12 @@ async fn story() -> Result<(), Failure> {
 
     chapter("Cost");
     tell_cost(&sent, cpu_after.saturating_sub(cpu_before), used_before, used_after);
+
+    chapter("A rule of the channel's own, while envelopes flow");
+    let act = reload::play(&orderer, &client, &cast, &mut follower, &witness);
+    timeout(ACT_MAX, act)
+        .await
+        .map_err(|_| bug("the channel takes the updates and does not come to an end"))??;
     orderer.stop().await?;
     Ok(())
 }
@@ -115,6 +128,10 @@ fn introduce(orderer: &Orderer, elapsed: Duration) {
         BATCH_SIZE.preferred_max_bytes >> 10,
         BATCH_SIZE.absolute_max_bytes >> 10
     );
+}
+
+fn bug(sentence: &str) -> Failure {
+    Failure::new(Code::Bug, Exit::Bug, sentence)
 }
 
 /// What an envelope cost this process, and how much of that was WebAssembly.

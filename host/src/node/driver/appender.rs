@@ -100,9 +100,14 @@ impl Appender {
             }
         }
         let (mut settled, mut has_failed) = (0, false);
+        let mut stop = self.stop.clone();
         for append in appends {
             let is_there = match append {
-                Some(append) => append.await.is_ok(),
+                Some(append) => tokio::select! {
+                    appended = append => appended.is_ok(),
+                    // Nobody waits for a log that may never answer: a restart finds what was to be appended again.
+                    _ = stop.wait_for(|stop| *stop) => return false,
+                },
                 None => true,
             };
             has_failed |= !is_there;

@@ -106,7 +106,7 @@ impl Driver {
         }
     }
 
-    async fn pause(&mut self) -> Result<(), Ended> {
+    pub(super) async fn pause(&mut self) -> Result<(), Ended> {
         tokio::select! {
             () = tokio::time::sleep(ASK_AGAIN) => Ok(()),
             _ = self.stop.wait_for(|stop| *stop) => Err(Ended::Stopped),

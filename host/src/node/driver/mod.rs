@@ -12,6 +12,7 @@
 mod appender;
 mod committer;
 mod judgement;
+mod place;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -20,16 +21,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use prost::Message as _;
-use raddle_core::chain::{Action, Chain, CutBlock, Event, Note};
+use raddle_core::chain::{Action, Chain, ChainError, CutBlock, Event, Note};
 use raddle_core::channel_creation::NewChannel;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::{Ledger, LogAnchor, NewBlock};
-use raddle_ordering::{
-    Anchor, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, Record, RecordHash, Records,
-};
+use raddle_ordering::{Anchor, Cause, LogIdentity, LogKind, OrderedLog, ReadError, Record, Records};
 use raddle_proto::wire::KafkaMessage;
 use raddle_rules::store::ModuleStore;
-use raddle_rules::{BatchEngine, GuestStack, spawn_on_guest_stack};
+use raddle_rules::{BatchModule, GuestStack, spawn_on_guest_stack};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -41,22 +40,27 @@ use super::{NodeError, NodeParts};
 use crate::ConfigBatchPolicies;
 use appender::{Appender, Resubmission, Resubmissions};
 use committer::{Committer, Job};
+use place::{find_log, to_stored};
 
 /// Blocks that may wait for the committer. Each holds at most AbsoluteMaxBytes, unless it is one envelope.
 const BLOCKS_AHEAD_MAX: usize = 8;
 
-/// How long a filter is left alone that cannot be run here.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
+/// How long a filter is left alone that cannot be run here: at first, and at most.
+const TRY_AGAIN_FIRST: Duration = Duration::from_secs(1);
+const TRY_AGAIN_MAX: Duration = Duration::from_secs(10);
 
 /// What a channel's driver works with.
 pub(super) struct Parts {
     pub(super) channel: Arc<Channel>,
+    pub(super) log: Arc<dyn OrderedLog>,
     pub(super) ledger: Ledger,
     pub(super) node: NodeParts,
-    pub(super) batches: Arc<BatchEngine>,
+    pub(super) shipped: BatchModule,
     pub(super) store: Arc<ModuleStore>,
     pub(super) board: Arc<Board>,
     pub(super) usage: Arc<Usage>,
+    /// From this record on the standard rule cuts, to the next config block.
+    pub(super) standard_from: Option<Offset>,
 }
 
 /// The threads of a channel.
@@ -90,6 +94,8 @@ struct Driver {
     stop: watch::Receiver<bool>,
     timer: Option<Instant>,
     log: LogIdentity,
+    /// Why the log cannot be read just now.
+    away: Option<Cause>,
     /// The last two records, the later one last: a block ends with the one or the other.
     seen: [Option<Record>; 2],
     /// What the ledger knew of the log at the start.
@@ -108,7 +114,7 @@ impl Threads {
         let id = parts.ledger.channel().clone();
         let (stop, stopping) = watch::channel(false);
         let (blocks, jobs) = mpsc::channel(BLOCKS_AHEAD_MAX);
-        let appender = Appender::new(Arc::clone(&parts.node.log), id.clone(), stopping.clone());
+        let appender = Appender::new(Arc::clone(&parts.log), id.clone(), stopping.clone());
         let (resubmissions, durable) = Resubmissions::start(&parts.node.runtime, appender.clone());
         let committer = Committer {
             ledger: parts.ledger.clone(),
@@ -158,14 +164,14 @@ async fn drive(
 ) -> Result<(), Ended> {
     let id = parts.ledger.channel().clone();
     let stored = parts.ledger.state();
-    let log = find_log(&*parts.node.log, &id, stored.anchor.as_ref(), stop.clone()).await?;
-    let policies = ConfigBatchPolicies::load(&parts.batches, Arc::clone(&parts.store), stack)
-        .map_err(|error| Halt::Sandbox(Arc::new(error)))?;
+    let log = find_log(&*parts.log, &id, stored.anchor.as_ref(), stop.clone()).await?;
+    let policies = ConfigBatchPolicies::new(parts.shipped.clone(), Arc::clone(&parts.store), stack);
     let policies = Rc::new(Metered::new(policies, Arc::clone(&parts.usage)));
     let config = Arc::clone(&parts.channel.rules().config);
-    let chain = Chain::new(stored.chain, config, policies).map_err(Halt::Chain)?;
-    let next = stored.chain.offsets.last_persisted.0.saturating_add(1).max(0);
-    let records = parts.node.log.read(&id, Offset(next));
+    let next = Offset(stored.chain.offsets.last_persisted.0.saturating_add(1).max(0));
+    let chain = Chain::overridden(stored.chain, config, policies, parts.standard_from);
+    let chain = chain.map_err(|cause| halt_at(next, cause))?;
+    let records = parts.log.read(&id, next);
     parts.board.hold(chain.holds_ingress());
     parts.board.taken(stored.chain.offsets.last_persisted);
     parts.board.ordering();
@@ -179,57 +185,20 @@ async fn drive(
         stop,
         timer: None,
         log,
+        away: None,
         seen: [None, None],
         anchor: stored.anchor.clone(),
         parts,
     };
+    driver.try_again_later();
     driver.run(records).await
 }
 
-/// Waits until the log works, and makes sure that it is the one that the ledger was built from.
-async fn find_log(
-    log: &dyn OrderedLog,
-    channel: &ChannelId,
-    anchor: Option<&LogAnchor>,
-    mut stop: watch::Receiver<bool>,
-) -> Result<LogIdentity, Ended> {
-    let mut state = log.state(channel);
-    let identity = tokio::select! {
-        _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
-        ready = state.wait_for(|state| matches!(state, Readiness::Ready { .. } | Readiness::Closed)) => match ready {
-            Ok(state) => match &*state {
-                Readiness::Ready { log } => log.clone(),
-                _ => return Err(Ended::Stopped),
-            },
-            Err(_) => return Err(Ended::Stopped),
-        }
-    };
-    let Some(stored) = anchor else { return Ok(identity) };
-    let anchor = from_stored(stored)?;
-    let checked = tokio::select! {
-        _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
-        checked = anchor.check(&identity, log, channel) => checked,
-    };
-    checked.map_err(Halt::OtherLog)?;
-    Ok(identity)
-}
-
-fn from_stored(stored: &LogAnchor) -> Result<Anchor, Halt> {
-    let kind = LogKind::parse(&stored.log_kind);
-    let kind = kind.ok_or_else(|| Halt::UnknownLogKind(stored.log_kind.clone()))?;
-    Ok(Anchor {
-        log: LogIdentity { kind, id: stored.log_id.clone() },
-        offset: stored.offset,
-        hash: RecordHash(stored.record_hash),
-    })
-}
-
-fn to_stored(anchor: Anchor) -> LogAnchor {
-    LogAnchor {
-        log_kind: anchor.log.kind.to_string(),
-        log_id: anchor.log.id,
-        offset: anchor.offset,
-        record_hash: anchor.hash.0,
+/// A halt for the batch policy says where: that is what operators put the standard rule in its place by.
+fn halt_at(offset: Offset, cause: ChainError) -> Halt {
+    match cause {
+        ChainError::BatchPolicy(_) => Halt::BatchPolicy { offset, cause },
+        cause => Halt::Chain(cause),
     }
 }
 
@@ -239,6 +208,9 @@ impl Driver {
     async fn run(mut self, mut records: Records) -> Result<(), Ended> {
         let mut stop = self.stop.clone();
         loop {
+            if let Some(cause) = self.away.take() {
+                records = self.come_back(cause).await?;
+            }
             let timer = self.timer;
             let event = tokio::select! {
                 biased;
@@ -247,7 +219,10 @@ impl Driver {
                     self.timer = None;
                     Event::TimerExpired
                 }
-                record = records.next() => self.take(record)?,
+                record = records.next() => match self.take(record)? {
+                    Some(event) => event,
+                    None => continue,
+                },
             };
             self.step(event).await?;
             if let Some(record) = &self.seen[1] {
@@ -256,20 +231,33 @@ impl Driver {
         }
     }
 
-    fn take(&mut self, read: Option<Result<Record, ReadError>>) -> Result<Event, Halt> {
-        let after = self.seen[1].as_ref().map_or(self.chain.state().offsets.last_persisted, |it| it.offset);
-        let record = read.unwrap_or(Err(ReadError::Closed)).map_err(|cause| Halt::Log { after, cause })?;
+    /// The event of what was read; none if the log is away and may come back.
+    fn take(&mut self, read: Option<Result<Record, ReadError>>) -> Result<Option<Event>, Halt> {
+        let record = match read.unwrap_or(Err(ReadError::Closed)) {
+            Ok(record) => record,
+            // Brokers come back; a disk that failed does not.
+            Err(ReadError::Unavailable { cause }) if self.log.kind == LogKind::Kafka => {
+                self.away = Some(cause);
+                return Ok(None);
+            }
+            Err(cause) => return Err(Halt::Log { after: self.last_read(), cause }),
+        };
         let event = Event::Record { offset: record.offset, value: record.value.clone() };
         self.seen.swap(0, 1);
         self.seen[1] = Some(record);
-        Ok(event)
+        Ok(Some(event))
+    }
+
+    fn last_read(&self) -> Offset {
+        self.seen[1].as_ref().map_or(self.chain.state().offsets.last_persisted, |it| it.offset)
     }
 
     /// Applies an event, and does what follows from it, in order.
     async fn step(&mut self, event: Event) -> Result<(), Ended> {
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            for action in self.chain.step(event).map_err(Halt::Chain)? {
+            let actions = self.chain.step(event).map_err(|cause| halt_at(self.last_read(), cause))?;
+            for action in actions {
                 match action {
                     Action::WriteBlock(cut) => self.write(*cut).await?,
                     Action::StartTimer(timeout) => self.timer = Some(Instant::now() + timeout),
@@ -353,11 +341,13 @@ impl Driver {
         }
         let (channel, mut stop) = (Arc::clone(&self.parts.channel), self.stop.clone());
         self.parts.node.runtime.spawn(async move {
+            let mut pause = TRY_AGAIN_FIRST;
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(TRY_AGAIN) => {}
+                    () = tokio::time::sleep(pause) => {}
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
+                pause = TRY_AGAIN_MAX.min(pause * 2);
                 let channel = Arc::clone(&channel);
                 match tokio::task::spawn_blocking(move || channel.try_again()).await {
                     Ok(true) => {}

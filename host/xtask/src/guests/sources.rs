@@ -12,11 +12,15 @@ use super::toolchain;
 /// The contract that guests are built against.
 const WIT: &str = "proto/wit/world.wit";
 
-/// SHA-256 over everything that decides the components' bytes, the toolchain apart: sources and lock file of the
-/// guests, the contract, and how the compiler is called.
-pub fn digest(root: &Path, guests: &Path) -> anyhow::Result<String> {
-    let mut sources = files(guests, &is_source)?;
-    sources.insert(format!("../{WIT}"), root.join(WIT));
+/// SHA-256 over everything that decides the components' bytes, the toolchain apart: sources and lock files of the
+/// workspaces, the contract, and how the compiler is called.
+pub fn digest(root: &Path, workspaces: &[&Path]) -> anyhow::Result<String> {
+    let mut sources = BTreeMap::from([(WIT.to_owned(), root.join(WIT))]);
+    for workspace in workspaces {
+        let name = workspace.strip_prefix(root)?.to_string_lossy();
+        let found = files(workspace, &is_source)?.into_iter();
+        sources.extend(found.map(|(file, path)| (format!("{name}/{file}"), path)));
+    }
     let mut hasher = Sha256::new();
     for recipe in toolchain::RECIPE {
         add(&mut hasher, recipe.as_bytes());
@@ -100,7 +104,7 @@ mod tests {
         }
 
         fn digest(&self) -> String {
-            digest(&self.0, &self.0.join("guests")).unwrap()
+            digest(&self.0, &[&self.0.join("guests"), &self.0.join("one")]).unwrap()
         }
     }
 
@@ -112,7 +116,8 @@ mod tests {
 
     #[test]
     fn the_digest_moves_with_sources_alone() {
-        let sources = [WIT, "guests/Cargo.toml", "guests/Cargo.lock", "guests/a/src/lib.rs"];
+        let sources =
+            [WIT, "guests/Cargo.toml", "guests/Cargo.lock", "guests/a/src/lib.rs", "one/src/lib.rs"];
         let others = ["guests/README.md", "guests/target/x.rs", "guests/.git/x.rs", "guests/dist/a.wasm"];
         let tree = Tree::new("digest", &sources);
         let mut digest = tree.digest();

@@ -56,8 +56,8 @@ struct Linker {
 pub struct Artifact {
     /// The guest's name, words separated by `-`.
     pub name: String,
-    /// Whether it is one of the test guests.
-    pub is_hostile: bool,
+    /// Whether it is one of cargo's examples; the guests' are hostile.
+    pub is_example: bool,
     /// Where cargo put it.
     pub path: PathBuf,
 }
@@ -98,14 +98,15 @@ impl Toolchain {
         format!("{} ({rustc}; {linker}, LLD {})", self.identity(), self.linker.version)
     }
 
-    /// Builds the workspace, and lists the core modules.
-    pub fn build(&self, guests: &Path) -> anyhow::Result<Vec<Artifact>> {
+    /// Builds a workspace, and lists the core modules. All that is built with the flags and the target folder of
+    /// `guests` shares one std.
+    pub fn build(&self, workspace: &Path, guests: &Path) -> anyhow::Result<Vec<Artifact>> {
         let mut command = Command::new(repository::cargo());
         command
             .args(["build", "--release", "--workspace", "--lib", "--examples", "--locked"])
             .args(["--target", TARGET, "--message-format=json-render-diagnostics", "--target-dir"])
             .arg(guests.join("target"))
-            .current_dir(guests)
+            .current_dir(workspace)
             .env("RUSTC", &self.rustc)
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker.path)
             .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(guests)?.join("\u{1f}"))
@@ -197,7 +198,7 @@ fn artifacts(report: &str) -> anyhow::Result<Vec<Artifact>> {
             .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"));
         artifacts.extend(modules.map(|path| Artifact {
             name: target.name.replace('_', "-"),
-            is_hostile: target.kind.iter().any(|kind| kind == "example"),
+            is_example: target.kind.iter().any(|kind| kind == "example"),
             path,
         }));
     }
@@ -229,7 +230,7 @@ mod tests {
         let found = artifacts(&report.join("\n")).unwrap();
         let found: Vec<_> = found
             .iter()
-            .map(|guest| (guest.name.as_str(), guest.is_hostile, guest.path.to_str().unwrap()))
+            .map(|guest| (guest.name.as_str(), guest.is_example, guest.path.to_str().unwrap()))
             .collect();
         assert_eq!(found, [("one-guest", false, "/t/one.wasm"), ("bad-one", true, "/t/bad.wasm")]);
     }

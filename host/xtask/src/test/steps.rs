@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 
 use super::counts::Tally;
 use super::shell::Shell;
+use super::walkthrough::steps;
 use super::{Outcome, Tier};
 use crate::{guests, tidy};
 
@@ -45,6 +46,9 @@ pub enum Work {
     Xtask(&'static [&'static str]),
     /// What is committed as `guest-filters/dist` is what the sources say.
     Components,
+    /// What a README says under a heading, typed at the top of the repository, must print what it says. Needs the
+    /// guests' toolchain.
+    WalkThrough { readme: &'static str, heading: &'static str },
     /// Another program, in a folder.
     Command { dir: &'static str, command: &'static [&'static str] },
     /// A program whose output is committed, to the byte.
@@ -60,8 +64,15 @@ const CARGO_DENY: Need = Need {
     what: "cargo-deny (cargo install cargo-deny --version 0.20.2 --locked)",
 };
 const GO: Need = Need { probe: &["go", "version"], what: "Go 1.24 or later (https://go.dev/dl)" };
+const JAVA: Need = Need {
+    probe: &["java", "-version"],
+    what: "Java 11 or later (Debian: apt-get install default-jre-headless)",
+};
+const MAVEN: Need = Need { probe: &["mvn", "--version"], what: "Maven (Debian: apt-get install maven)" };
 
 const GO_WIRE: &str = "tests/go-wire";
+/// Without C: the library of the Kafka client would have zstd compiled, which takes long.
+const GO_VET: &[&str] = &["env", "CGO_ENABLED=0", "go", "vet", "./..."];
 
 /// A cargo step of tier core on the workspace.
 const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
@@ -91,6 +102,11 @@ pub static STEPS: &[Step] = &[
         "clippy",
         &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
     ),
+    // `--all-targets` leaves out what `cargo test` does not run by itself.
+    cargo(
+        "clippy of the Kafka tests",
+        &["clippy", "--release", "--locked", "--workspace", "--test", "kafka", "--", "-D", "warnings"],
+    ),
     // Every test binary runs even after one failed, so that the closing line counts all tests.
     cargo("tests", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]),
     Step {
@@ -110,17 +126,30 @@ pub static STEPS: &[Step] = &[
         work: Work::Xtask(&["guests", "--test"]),
     },
     Step { tier: Tier::Guests, name: "bytes of the components", needs: &[], work: Work::Components },
+    // Behind the bytes: it writes the components anew, and those that are there already are the same by then.
+    Step {
+        tier: Tier::Guests,
+        name: "building the example, as it says",
+        needs: &[],
+        work: Work::WalkThrough { readme: "examples/custom-filter/README.md", heading: "## Build it" },
+    },
     Step {
         tier: Tier::Go,
         name: "format of Go",
         needs: &[GO],
-        work: Work::Silent { dir: GO_WIRE, command: &["gofmt", "-l", "."] },
+        work: Work::Silent { dir: "tests", command: &["gofmt", "-l", "."] },
     },
     Step {
         tier: Tier::Go,
         name: "go vet",
         needs: &[GO],
-        work: Work::Command { dir: GO_WIRE, command: &["go", "vet", "./..."] },
+        work: Work::Command { dir: GO_WIRE, command: GO_VET },
+    },
+    Step {
+        tier: Tier::Go,
+        name: "go vet of the Kafka client",
+        needs: &[GO],
+        work: Work::Command { dir: "tests/go-kafka", command: GO_VET },
     },
     Step {
         tier: Tier::Go,
@@ -131,6 +160,22 @@ pub static STEPS: &[Step] = &[
             command: &["go", "run", "."],
             file: "tests/golden/go-wire/cases.jsonl",
         },
+    },
+    Step {
+        tier: Tier::Kafka,
+        needs: &[C_COMPILER, JAVA, MAVEN],
+        ..cargo(
+            "the log in Kafka",
+            &["test", "--release", "--locked", "--workspace", "--test", "kafka", "--", "--skip", "go_client"],
+        )
+    },
+    Step {
+        tier: Tier::Kafka,
+        needs: &[C_COMPILER, JAVA, MAVEN, GO],
+        ..cargo(
+            "the log beside a Go orderer's client",
+            &["test", "--release", "--locked", "--workspace", "--test", "kafka", "go_client"],
+        )
     },
 ];
 
@@ -184,6 +229,10 @@ impl Work {
                     guests::Outcome::Built | guests::Outcome::Checked => Outcome::Passed(Tally::default()),
                 })
             }
+            Self::WalkThrough { readme, heading } => match guests::missing_toolchain()? {
+                Some(toolchain) => Ok(Outcome::Skipped { needs: toolchain }),
+                None => walk_through(root, readme, heading),
+            },
             Self::Command { dir, command } => {
                 let shell = Shell { root, dir };
                 judge(&shell, &mut typed(&shell, command)?)
@@ -211,6 +260,20 @@ fn judge(shell: &Shell, command: &mut Command) -> anyhow::Result<Outcome> {
     } else {
         Outcome::Failed { tally, why: status.to_string() }
     })
+}
+
+fn walk_through(root: &Path, readme: &str, heading: &str) -> anyhow::Result<Outcome> {
+    let shell = Shell { root, dir: "" };
+    let text = fs::read_to_string(root.join(readme)).with_context(|| readme.to_owned())?;
+    let steps = steps(&text, heading);
+    ensure!(!steps.is_empty(), "{readme} has no commands under `{heading}`");
+    for step in steps {
+        let printed = shell.output(&mut shell.command("sh", &["-c", &step.command]))?;
+        let printed = String::from_utf8_lossy(&printed);
+        print!("{printed}");
+        ensure!(step.prints(&printed), "{readme}: `{}` prints something else", step.command);
+    }
+    Ok(Outcome::Passed(Tally::default()))
 }
 
 fn typed(shell: &Shell, command: &[&str]) -> anyhow::Result<Command> {

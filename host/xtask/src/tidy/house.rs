@@ -49,6 +49,8 @@ pub struct Crate {
 #[derive(Deserialize)]
 pub struct Dependency {
     pub name: String,
+    /// `dev` or `build`; none for what the crate itself is made of.
+    pub kind: Option<String>,
 }
 
 /// What is built from a crate: a library, a binary, a test.

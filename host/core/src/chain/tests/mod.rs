@@ -3,6 +3,7 @@
 
 mod faults;
 mod metadata;
+mod overridden;
 mod records;
 mod restarts;
 

@@ -1,10 +1,13 @@
 //! A chain that stops everywhere writes what a chain writes that never stops.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use raddle_proto::wire::Class;
 
 use super::*;
+use crate::ids::ConfigSequence;
 
 /// A record in the making: sequences and original offsets depend on where it will stand.
 #[derive(Clone, Debug)]
@@ -117,6 +120,23 @@ fn check_policy(setup: &Setup, drafts: &[Draft], policies: &Rc<dyn BatchPolicies
     assert_eq!(blocks_with_stops(&start, setup, &records), expected);
 }
 
+/// Where the config of each sequence stands.
+fn config_offsets(mut chain: Chain, records: &[Bytes]) -> BTreeMap<ConfigSequence, Offset> {
+    let mut offsets = BTreeMap::new();
+    for (offset, value) in records.iter().enumerate() {
+        let event = Event::Record { offset: Offset(offset as i64), value: value.clone() };
+        step(&mut chain, event, true, &mut |action| {
+            if let Action::WriteBlock(cut) = action
+                && let Some(config) = &cut.config
+            {
+                offsets.insert(config.bundle.sequence, cut.state.offsets.last_persisted);
+            }
+        })
+        .unwrap();
+    }
+    offsets
+}
+
 fn cases() -> u32 {
     if std::env::var_os("RADDLE_SOAK").is_some() { 10_000 } else { 100 }
 }
@@ -133,6 +153,25 @@ proptest! {
         check_policy(&setup, &drafts, &(Rc::new(Policies(counts)) as Rc<dyn BatchPolicies>));
         let one_creator = || Ok(Box::new(OneCreator) as Box<dyn Batch>);
         check_policy(&setup, &drafts, &(Rc::new(Policies(one_creator)) as Rc<dyn BatchPolicies>));
+    }
+
+    #[test]
+    fn nor_where_the_standard_rule_takes_a_policys_place(drafts in vec(draft(), 1..80), from in 0i64..60) {
+        let setup = Setup { max_message_count: 12, ..Setup::default() };
+        let records = topic(&setup, &drafts);
+        let counts = || Ok(Box::new(CountsCalls::default()) as Box<dyn Batch>);
+        let policies = Rc::new(Policies(counts)) as Rc<dyn BatchPolicies>;
+        let unstopped = || {
+            let state = ChainState::genesis(BlockHash([7; 32]));
+            Chain::overridden(state, setup.read(0), Rc::clone(&policies), Some(Offset(from))).unwrap()
+        };
+        let configs = config_offsets(unstopped(), &records);
+        let start = |state, config: Arc<CurrentConfig>| {
+            let own = configs.get(&config.bundle.sequence).copied().unwrap_or(Offset::NOTHING_READ);
+            let from = Some(Offset(from)).filter(|from| *from >= own);
+            Chain::overridden(state, config, Rc::clone(&policies), from).unwrap()
+        };
+        prop_assert_eq!(blocks_with_stops(&start, &setup, &records), blocks_without_stop(unstopped(), &records));
     }
 
     #[test]

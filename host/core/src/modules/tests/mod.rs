@@ -95,6 +95,7 @@ pub fn bundle(capabilities: &[&str]) -> Bundle {
         consensus: Consensus { kind: "kafka".to_owned(), state: ConsensusState::Normal },
         orderer_capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
         channel_capabilities: BTreeSet::new(),
+        kafka_brokers: Vec::new(),
         has_consortiums: false,
         has_batch_policy_module: false,
     }

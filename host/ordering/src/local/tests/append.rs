@@ -1,73 +1,6 @@
 //! Order, answers, budgets and time.
 
-use std::sync::Mutex;
-
 use super::*;
-
-#[test]
-fn appends_are_ordered_as_they_were_called_by_many_threads_on_many_channels() {
-    const THREADS: usize = 8;
-    const EACH: usize = 60;
-    let home = Home::new();
-    let log = home.create();
-    let channels: Vec<_> = ["one", "two", "three"].map(channel).into();
-    // What each channel was called with, in order of the calls: the lock makes call and note one step.
-    let calls: Vec<Mutex<Vec<Bytes>>> = channels.iter().map(|_| Mutex::default()).collect();
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (log, channels, calls) = (&log, &channels, &calls);
-            scope.spawn(move || {
-                let mut appends = Vec::new();
-                for index in 0..EACH {
-                    let place = (thread + index) % channels.len();
-                    let value = Bytes::from(format!("{thread}/{index}"));
-                    let mut calls = calls[place].lock().unwrap();
-                    appends.push((log.append(&channels[place], value.clone()), calls.len()));
-                    calls.push(value);
-                }
-                for (append, expected) in appends.into_iter().rev() {
-                    assert_eq!(block_on(append).unwrap(), Offset(i64::try_from(expected).unwrap()));
-                }
-            });
-        }
-    });
-    let check = |log: &LocalLog| {
-        for (channel, calls) in channels.iter().zip(&calls) {
-            let values: Vec<_> = all(log, channel).into_iter().map(|record| record.value).collect();
-            assert_eq!(values, *calls.lock().unwrap(), "{channel}");
-        }
-    };
-    check(&log);
-    drop(log);
-    check(&home.open());
-}
-
-#[test]
-fn an_append_that_nobody_waits_for_is_appended() {
-    let home = Home::new();
-    let log = home.create();
-    let one = channel("one");
-    drop(log.append(&one, Bytes::from_static(b"first")));
-    assert_eq!(append(&log, &one, "second").unwrap(), Offset(1));
-    assert_eq!(read(&log, &one, 0, 1)[0].value, "first");
-}
-
-#[test]
-fn a_log_that_is_dropped_writes_and_answers_what_is_queued() {
-    let home = Home::new();
-    let log = home.create();
-    let one = channel("one");
-    let appends: Vec<_> = (0..100).map(|index| log.append(&one, Bytes::from(vec![index; 2_000]))).collect();
-    let state = log.state(&one);
-    drop(log);
-    for (append, expected) in appends.into_iter().zip(0..) {
-        assert_eq!(block_on(append).unwrap(), Offset(expected));
-    }
-    assert!(matches!(*state.borrow(), crate::Readiness::Closed));
-    let log = home.open();
-    assert_eq!(all(&log, &one).len(), 100);
-    assert_eq!(append(&log, &one, "next").unwrap(), Offset(100));
-}
 
 #[test]
 fn a_record_may_be_as_large_as_the_limit_and_no_larger() {
@@ -76,6 +9,7 @@ fn a_record_may_be_as_large_as_the_limit_and_no_larger() {
     let log = LocalLog::create(&home.path(), &settings, clock_at(1)).unwrap();
     let one = channel("one");
     let largest = vec![7; 5 << 20];
+    assert_eq!(log.record_bytes_max(&one), Some(5 << 20));
     assert_eq!(append(&log, &one, &largest).unwrap(), Offset(0));
     let refused = append(&log, &one, vec![7; (5 << 20) + 1]).unwrap_err();
     assert!(matches!(refused, AppendError::TooLarge { size_bytes: 5_242_881, limit_bytes: 5_242_880 }));

@@ -1,4 +1,6 @@
-//! Tests of the local log: real redb, on real files and on a disk that tests can hold, fail and crash.
+//! Tests of what is the local log's own: real redb, on real files and on a disk that tests can hold, fail and crash.
+//!
+//! What every ordered log does is tested by `host/ordering/tests/local.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod append;

@@ -4,7 +4,7 @@ use redb::{ReadableDatabase, ReadableTable};
 
 use super::super::format;
 use super::*;
-use crate::{Anchor, LogIdentity, LogKind, Mismatch, RecordHash};
+use crate::RecordHash;
 
 fn value(place: usize) -> Bytes {
     Bytes::from(format!("{place}").repeat(500))
@@ -39,45 +39,6 @@ fn readers_see_every_record_once_and_in_order_from_any_place_while_others_write(
             }
         }
     });
-}
-
-#[test]
-fn a_channel_without_records_is_empty_and_its_readers_wait_for_the_first() {
-    let home = Home::new();
-    let log = home.create();
-    let one = channel("one");
-    let mut records = log.read(&one, Offset(0));
-    assert!(shown_at_once(&mut records).is_pending());
-    append(&log, &channel("another"), "x").unwrap();
-    assert!(shown_at_once(&mut records).is_pending());
-    append(&log, &one, "first").unwrap();
-    assert_eq!(block_on(records.next()).unwrap().unwrap().value, "first");
-}
-
-#[test]
-fn a_place_outside_of_the_log_is_an_error_that_names_what_is_there() {
-    let home = Home::new();
-    let log = home.create();
-    let one = channel("one");
-    for _ in 0..3 {
-        append(&log, &one, "x").unwrap();
-    }
-    let cases = [
-        ("one", 4, "the ordered log ends before offset 4: its next record will have offset 3"),
-        (
-            "one",
-            i64::MAX,
-            "the ordered log ends before offset 9223372036854775807: its next record will have offset 3",
-        ),
-        ("one", -1, "the ordered log no longer holds offset -1, its first is 0"),
-        ("one", i64::MIN, "the ordered log no longer holds offset -9223372036854775808, its first is 0"),
-        ("none", 1, "the ordered log ends before offset 1: its next record will have offset 0"),
-    ];
-    for (name, from, text) in cases {
-        assert_eq!(read_error(&log, &channel(name), from).to_string(), text);
-        let hash = block_on(log.record_hash(&channel(name), Offset(from)));
-        assert_eq!(hash.unwrap_err().to_string(), text);
-    }
 }
 
 #[test]
@@ -133,80 +94,6 @@ fn a_damaged_row_ends_its_readers_and_no_others() {
         assert_eq!(read(&log, &one, 2, 1)[0].value, value(2));
         assert_eq!(append(&log, &one, "next").unwrap(), Offset(3));
     }
-}
-
-#[test]
-fn readers_outlive_the_log_with_an_error_and_hold_no_file() {
-    let home = Home::new();
-    let log = home.create();
-    let (one, none) = (channel("one"), channel("none"));
-    append(&log, &one, "x").unwrap();
-    drop(log);
-    let log = home.open();
-    // One that waits, one that would have to read the file, and one that is dropped while it waits.
-    let mut waiting = log.read(&none, Offset(0));
-    let mut behind = log.read(&one, Offset(0));
-    let mut dropped = log.read(&none, Offset(0));
-    assert!(shown_at_once(&mut waiting).is_pending() && shown_at_once(&mut dropped).is_pending());
-    drop(dropped);
-    append(&log, &channel("another"), "x").unwrap();
-    drop(log);
-    let log = home.open();
-    for records in [&mut waiting, &mut behind] {
-        let ended = block_on(records.next()).unwrap().unwrap_err();
-        assert!(matches!(ended, ReadError::Closed), "{ended}");
-        assert!(block_on(records.next()).is_none());
-    }
-    assert_eq!(all(&log, &one).len(), 1);
-}
-
-#[test]
-fn a_store_knows_its_log_again_and_halts_at_any_other() {
-    let home = Home::new();
-    let log = home.create();
-    let one = channel("one");
-    for place in 0..3 {
-        append(&log, &one, value(place)).unwrap();
-    }
-    let identity = log.identity().clone();
-    assert_eq!((identity.kind, identity.id.len()), (LogKind::Local, 32));
-    let record = read(&log, &one, 2, 1).remove(0);
-    let anchor = Anchor::of(identity.clone(), &record);
-    let check = |log: &LocalLog, anchor: &Anchor| block_on(anchor.check(log.identity(), log, &one));
-    drop(log);
-    let log = home.open();
-    check(&log, &anchor).unwrap();
-
-    let other_id = LogIdentity { kind: LogKind::Kafka, id: "x".to_owned() };
-    let other_hash = RecordHash([0xab; 32]);
-    let cases = [
-        (
-            Anchor { log: other_id, ..anchor.clone() },
-            format!("the store was built from the kafka log x, this is the {identity}"),
-        ),
-        (
-            Anchor { hash: other_hash, ..anchor.clone() },
-            format!("the record at offset 2 had hash {other_hash}, the log has {} there", anchor.hash),
-        ),
-        (
-            Anchor { offset: Offset(3), ..anchor.clone() },
-            format!(
-                "the store has seen the record at offset 3 with hash {}: the ordered log ends before offset 3: its \
-                 next record will have offset 3",
-                anchor.hash
-            ),
-        ),
-    ];
-    for (anchor, text) in cases {
-        assert_eq!(check(&log, &anchor).unwrap_err().to_string(), text);
-    }
-    let elsewhere = Home::new();
-    let new = elsewhere.create();
-    append(&new, &one, value(0)).unwrap();
-    assert!(matches!(check(&new, &anchor), Err(Mismatch::Log { .. })));
-    let shared = Arc::clone(&log.shared);
-    drop(log);
-    drop(shared);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Clients of the node: some send as fast as they are answered, one follows the blocks and verifies them.
+//! Clients of a node: some send as fast as they are answered, one follows the blocks and verifies them.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -33,7 +34,11 @@ pub struct Sender {
 
 impl Sender {
     pub fn new(folder: &Path) -> Self {
-        let network = DevNetwork::read(&folder.join("network")).unwrap();
+        Self::of(&DevNetwork::read(&folder.join("network")).unwrap())
+    }
+
+    /// A client of a network.
+    pub fn of(network: &DevNetwork) -> Self {
         let (msp_id, msp_dir) = network.client();
         Self {
             signer: Arc::new(Signer::from_msp_dir(msp_id, &msp_dir).unwrap()),
@@ -51,6 +56,24 @@ impl Sender {
         count: usize,
         end: impl FnOnce(),
     ) -> Vec<String> {
+        self.send_until(address, bytes, count, Arc::default(), end).await
+    }
+
+    /// Sends on several streams, and ends them after `count` answers. Answers the refusals.
+    pub async fn send_some(&mut self, address: &str, bytes: usize, count: usize) -> Vec<String> {
+        let is_enough = Arc::new(AtomicBool::new(false));
+        let end = || is_enough.store(true, Ordering::SeqCst);
+        self.send_until(address, bytes, count, Arc::clone(&is_enough), end).await
+    }
+
+    async fn send_until(
+        &mut self,
+        address: &str,
+        bytes: usize,
+        count: usize,
+        is_enough: Arc<AtomicBool>,
+        end: impl FnOnce(),
+    ) -> Vec<String> {
         let answered = Arc::new(AtomicUsize::new(0));
         let (reached, mut is_reached) = watch::channel(false);
         let reached = Arc::new(reached);
@@ -62,6 +85,7 @@ impl Sender {
                 channel: self.channel.clone(),
                 serial: Arc::clone(&self.serial),
                 bytes,
+                is_enough: Arc::clone(&is_enough),
             };
             let (answered, reached) = (Arc::clone(&answered), Arc::clone(&reached));
             streams.push(tokio::spawn(stream.run(move || {
@@ -112,17 +136,23 @@ struct Stream {
     channel: ChannelId,
     serial: Arc<AtomicU64>,
     bytes: usize,
+    /// Nothing more is sent, and the stream ends when all is answered.
+    is_enough: Arc<AtomicBool>,
 }
 
 impl Stream {
-    /// Sends until the node ends it; answers what was acknowledged and, if an envelope was refused, why.
+    /// Sends until the node ends it, or it is enough; answers what was acknowledged and, if one was refused, why.
     async fn run(self, on_answer: impl Fn()) -> (Vec<Bytes>, Option<String>) {
         let (queue, envelopes) = tokio::sync::mpsc::channel(IN_FLIGHT);
+        let mut queue = Some(queue);
         let mut answers = self.client.broadcast(tokio_stream::wrappers::ReceiverStream::new(envelopes));
         let mut owed = std::collections::VecDeque::new();
         let mut acknowledged = Vec::new();
         loop {
-            while owed.len() < IN_FLIGHT {
+            if self.is_enough.load(Ordering::SeqCst) {
+                queue = None;
+            }
+            while let Some(queue) = queue.as_ref().filter(|_| owed.len() < IN_FLIGHT) {
                 let envelope = self.envelope();
                 owed.push_back(envelope.signature().clone());
                 if queue.send(message(&envelope)).await.is_err() {

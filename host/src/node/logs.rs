@@ -1,0 +1,69 @@
+//! Which ordered log a channel has.
+
+use std::sync::Arc;
+
+use raddle_core::bundle::Bundle;
+use raddle_core::ids::ChannelId;
+use raddle_ordering::{OrderedLog, kafka, local};
+
+use crate::config::Origin;
+
+/// The ordered logs of a node.
+pub trait Logs: Send + Sync {
+    /// The log that orders the channel of this config. Asked when the channel starts: a channel that runs never changes
+    /// its log.
+    ///
+    /// # Errors
+    ///
+    /// See [`NoLog`].
+    fn log_of(&self, bundle: &Bundle) -> Result<Arc<dyn OrderedLog>, NoLog>;
+}
+
+/// One log for all channels.
+pub struct OneLog(pub Arc<dyn OrderedLog>);
+
+impl Logs for OneLog {
+    fn log_of(&self, _: &Bundle) -> Result<Arc<dyn OrderedLog>, NoLog> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+/// Why a channel has no log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoLog {
+    /// Its consensus type is none that a log is known for.
+    #[error("channel {channel} is of type {kind:?}, and no log is known for that")]
+    UnknownType {
+        /// The channel.
+        channel: ChannelId,
+        /// Its type.
+        kind: String,
+    },
+    /// The settings say that no log orders it.
+    #[error("channel {channel} is of type {kind}, and no log orders that ({origin})")]
+    NotMapped {
+        /// The channel.
+        channel: ChannelId,
+        /// Its type.
+        kind: String,
+        /// Who says so.
+        origin: Origin,
+    },
+    /// It is to be ordered by the brokers that its config names, and that names none.
+    #[error(
+        "channel {channel} is to be ordered by the Kafka brokers of its config ({origin}), which names none"
+    )]
+    NoBrokers {
+        /// The channel.
+        channel: ChannelId,
+        /// Who says so.
+        origin: Origin,
+    },
+    /// The log on this node's disk cannot be opened.
+    #[error(transparent)]
+    Local(#[from] local::OpenError),
+    /// The client of the Kafka brokers cannot be started.
+    #[error(transparent)]
+    Kafka(#[from] kafka::OpenError),
+}

@@ -1,0 +1,160 @@
+//! Which log a channel has, that it stays the same one, and what happens while it is away.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use raddle::client::{Answer, Client, Patience, Refusal, message};
+use raddle::identity::Signer;
+use raddle::logs::Mapping;
+use raddle::node::{Channel, Doing};
+use raddle::orderer::{Orderer, OrdererSettings};
+use raddle_core::ids::ChannelId;
+use raddle_proto::common::{HeaderType, Status};
+use raddle_serve::channels::Condition;
+use tempfile::TempDir;
+
+use crate::broker::{Broker, free_port};
+use crate::harness::golden;
+use crate::harness::orderer::{reach, settings};
+use crate::settings::{load, write_mapping};
+
+/// Channels that need no system channel; Org1 may write to both.
+const RAFT: &str = "raftchannel";
+const KAFKA: &str = "appkafka";
+
+/// The mapping of both to this broker.
+const BOTH: &str = "Ordering: {kafka: ['BROKER'], etcdraft: ['BROKER']}\n";
+
+/// An orderer of both channels, which are mapped so.
+async fn start(folder: &Path, broker: &Broker, mapping: &str) -> Orderer {
+    write_mapping(folder, mapping, broker);
+    let configured = load(folder);
+    let ordering = Box::new(configured.ordering);
+    let kafka = Box::new(raddle_ordering::kafka::Settings {
+        // Long enough for a broker that works, and short for one that does not.
+        append_timeout: Duration::from_secs(3),
+        ..configured.kafka
+    });
+    let read = |block: &str| Bytes::from(std::fs::read(golden(block)).unwrap());
+    let genesis = vec![read("raftchannel.block"), read("appkafka.block")];
+    let logs = Mapping::By { ordering, kafka };
+    let settings = settings(&folder.join("state"), genesis[0].clone());
+    Orderer::start(OrdererSettings { genesis, logs, ..settings }).await.unwrap()
+}
+
+fn channel(orderer: &Orderer, id: &str) -> Arc<Channel> {
+    orderer.node().channel(id).unwrap()
+}
+
+/// Sends one envelope to a channel.
+async fn send(orderer: &Orderer, id: &str) -> Result<(), Refusal> {
+    let client = Client::connect(&orderer.address().to_string(), Patience::default()).await.unwrap();
+    let org1 = Signer::from_msp_dir("Org1MSP", &golden("org1-admin-msp")).unwrap();
+    let (id, data) = (ChannelId(id.into()), b"hello".to_vec());
+    let envelope = org1.envelope(&id, HeaderType::Message, data, SystemTime::now()).unwrap();
+    match client.broadcast(tokio_stream::once(message(&envelope))).next().await.unwrap() {
+        Some(Answer::Taken) => Ok(()),
+        Some(Answer::Refused(refusal)) => Err(refusal),
+        None => panic!("no answer"),
+    }
+}
+
+/// Sends one, and waits for its block.
+async fn order(orderer: &Orderer, id: &str) {
+    let height = channel(orderer, id).board().height();
+    send(orderer, id).await.unwrap();
+    reach(&channel(orderer, id), height + 1).await;
+}
+
+async fn halt(orderer: &Orderer, id: &str) -> String {
+    let mut doing = channel(orderer, id).board().doing();
+    let doing = doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.unwrap();
+    let Doing::Halted(halt) = &*doing else { unreachable!() };
+    halt.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_whose_mapping_changed_halts_with_both_logs_and_the_other_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let orderer = start(folder.path(), Broker::shared(), BOTH).await;
+    order(&orderer, RAFT).await;
+    order(&orderer, KAFKA).await;
+    orderer.stop().await.unwrap();
+    let mapping = format!("{}, channels: {{{RAFT}: local}}}}\n", BOTH.trim_end().trim_end_matches('}'));
+    let orderer = start(folder.path(), Broker::shared(), &mapping).await;
+    let sentence = halt(&orderer, RAFT).await;
+    let built = ": the store was built from the kafka log ";
+    assert!(sentence.contains(built) && sentence.contains(", this is the local log "), "{sentence}");
+    let refusal = send(&orderer, RAFT).await.unwrap_err();
+    assert_eq!(refusal.status, Status::ServiceUnavailable as i32);
+    assert_eq!(refusal.detail.text("cause"), Some(sentence.as_str()));
+    order(&orderer, KAFKA).await;
+    orderer.stop().await.unwrap();
+    // Mapped as before, it goes on.
+    let orderer = start(folder.path(), Broker::shared(), BOTH).await;
+    order(&orderer, RAFT).await;
+    orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_cluster_under_the_same_address_halts_what_was_built_from_the_first() {
+    let (folder, port) = (TempDir::new().unwrap(), free_port());
+    let first = Broker::start_at(port, &[]);
+    let orderer = start(folder.path(), &first, BOTH).await;
+    order(&orderer, RAFT).await;
+    orderer.stop().await.unwrap();
+    drop(first);
+    let second = Broker::start_at(port, &[]);
+    let orderer = start(folder.path(), &second, BOTH).await;
+    let sentence = halt(&orderer, RAFT).await;
+    assert!(
+        sentence.contains("was built from the kafka log ") && sentence.contains(", this is the kafka log ")
+    );
+    // It had no block yet, so that any log will do.
+    order(&orderer, KAFKA).await;
+    orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_broker_is_away_envelopes_are_refused_with_the_cause_and_taken_when_it_is_back() {
+    let (folder, broker) = (TempDir::new().unwrap(), Broker::start(&[]));
+    let orderer = start(folder.path(), &broker, BOTH).await;
+    order(&orderer, KAFKA).await;
+    broker.kill();
+    let refusal = send(&orderer, KAFKA).await.unwrap_err();
+    assert_eq!(
+        (refusal.status, refusal.info.as_str()),
+        (Status::ServiceUnavailable as i32, "cannot enqueue")
+    );
+    let cause = refusal.detail.text("cause").unwrap();
+    assert!(cause.contains("broker") || cause.contains("partition 0 of topic"), "{cause}");
+    assert!(!matches!(*channel(&orderer, KAFKA).board().doing().borrow(), Doing::Halted(_)));
+    broker.run();
+    // It comes back by itself; until then each is refused.
+    while send(&orderer, KAFKA).await.is_err() {}
+    order(&orderer, KAFKA).await;
+    let standing = channel(&orderer, KAFKA).board().standing().borrow().clone();
+    assert_eq!(standing.condition, Condition::Serving);
+    orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderer_without_its_brokers_serves_and_says_what_it_waits_for() {
+    let (folder, port) = (TempDir::new().unwrap(), free_port());
+    let broker = Broker::start_at(port, &[]);
+    let orderer = start(folder.path(), &broker, BOTH).await;
+    order(&orderer, RAFT).await;
+    orderer.stop().await.unwrap();
+    broker.kill();
+    let orderer = start(folder.path(), &broker, BOTH).await;
+    let refusal = send(&orderer, RAFT).await.unwrap_err();
+    let info = "backing Kafka cluster has not completed booting; try again later";
+    assert_eq!((refusal.status, refusal.info.as_str()), (Status::ServiceUnavailable as i32, info));
+    let cause = refusal.detail.text("cause").unwrap();
+    assert!(cause.starts_with("the channel waits for its ordered log: "), "{cause}");
+    broker.run();
+    while send(&orderer, RAFT).await.is_err() {}
+    orderer.stop().await.unwrap();
+}
