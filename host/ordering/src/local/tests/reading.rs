@@ -11,7 +11,7 @@ fn value(place: usize) -> Bytes {
 }
 
 #[test]
-fn readers_see_every_record_once_and_in_order_from_any_place_while_others_write() {
+fn readers_that_change_between_memory_and_file_see_every_record_once_and_in_order() {
     const RECORDS: usize = 600;
     let home = Home::new();
     // A tail of a few records, so that readers change between memory and file.
