@@ -1,7 +1,8 @@
 //! The command that an orderer starts for each module it compiles, as the orderer starts it.
 
+use std::io::Write;
 use std::num::NonZeroU16;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,6 +106,27 @@ fn modules_of_both_kinds_are_compiled_by_the_child_and_come_from_the_cache_after
         let events = std::mem::take(&mut *events.lock().unwrap());
         let compiled = events.iter().filter(|event| matches!(event, StoreEvent::Compiled { .. })).count();
         assert_eq!(compiled, if is_compiled { specs.len() } else { 0 }, "{events:?}");
+    }
+}
+
+#[test]
+fn the_child_takes_what_others_leave_if_it_is_told_to() {
+    for (option, policy) in [(None, "0"), (Some("--stand-back"), "5")] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_raddle"))
+            .args(["compile-worker", "--cpu-seconds=10", "--memory-bytes=1073741824"])
+            .args(option)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // More than a pipe holds: it is read by one that has limited itself.
+        child.stdin.as_mut().unwrap().write_all(&[0; 1 << 20]).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        // Behind the name, which may have blanks, the state is the third field, and the policy the 41st.
+        let fields = stat.rsplit_once(") ").unwrap().1;
+        assert_eq!(fields.split(' ').nth(38), Some(policy), "{stat}");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
 

@@ -19,9 +19,9 @@ pub struct Arguments {
     #[arg(long)]
     memory_bytes: u64,
 
-    /// How far this process stands back for others, up to 19
-    #[arg(long, default_value_t = 0)]
-    niceness: u8,
+    /// Takes only what others leave of the processors
+    #[arg(long)]
+    stand_back: bool,
 }
 
 /// Compiles the component on standard input, and writes its machine code to standard output.
@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let limits = CompileLimits {
         cpu_seconds: arguments.cpu_seconds,
         memory_bytes: arguments.memory_bytes,
-        niceness: arguments.niceness,
+        stands_back: arguments.stand_back,
         // The parent's watch.
         time: Duration::MAX,
     };

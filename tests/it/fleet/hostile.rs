@@ -103,7 +103,7 @@ impl Scene {
         let fleet = Fleet::new();
         let runs = fleet.folder.path().join("runs");
         let worker = scripted(&format!(
-            "echo run >> '{}'; exec $raddle compile-worker --cpu-seconds=1 --memory-bytes=1073741824 --niceness=0",
+            "echo run >> '{}'; exec $raddle compile-worker --cpu-seconds=1 --memory-bytes=1073741824",
             runs.display()
         ));
         let settings = NodeSettings { batch_policies: BatchPolicies::All, ..NodeSettings::default() };

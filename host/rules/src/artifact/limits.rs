@@ -11,21 +11,21 @@ pub struct CompileLimits {
     pub memory_bytes: u64,
     /// Time from start to end, for a machine that is busy with other things.
     pub time: Duration,
-    /// How far the process stands back for others: 0 not at all, 19 the most.
-    pub niceness: u8,
+    /// Whether the process takes only what others leave of the processors.
+    pub stands_back: bool,
 }
 
 impl CompileLimits {
     /// When a module is installed: what takes longer here is refused.
     pub const STRICT: Self =
-        Self { cpu_seconds: 10, memory_bytes: 1 << 30, time: Duration::from_secs(60), niceness: 19 };
+        Self { cpu_seconds: 10, memory_bytes: 1 << 30, time: Duration::from_secs(60), stands_back: true };
 
     /// When the log has a module: six times as much, because a slow orderer must not fail what others have accepted.
     pub const LOOSE: Self = Self {
         cpu_seconds: 6 * Self::STRICT.cpu_seconds,
         memory_bytes: 6 * Self::STRICT.memory_bytes,
         time: Duration::from_secs(6 * Self::STRICT.time.as_secs()),
-        niceness: 0,
+        stands_back: false,
     };
 }
 

@@ -44,12 +44,12 @@ impl CompileWorker {
     }
 
     fn spawn(&self, limits: &CompileLimits) -> Result<Child, CompileFailure> {
-        let CompileLimits { cpu_seconds, memory_bytes, niceness, .. } = limits;
+        let CompileLimits { cpu_seconds, memory_bytes, stands_back, .. } = limits;
         Command::new(&self.program)
             .args(&self.arguments)
             .arg(format!("--cpu-seconds={cpu_seconds}"))
             .arg(format!("--memory-bytes={memory_bytes}"))
-            .arg(format!("--niceness={niceness}"))
+            .args(stands_back.then_some("--stand-back"))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())

@@ -2,7 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 use wasmtime::OutOfMemory;
 
 use super::reply::{Content, Header};
@@ -109,7 +113,11 @@ fn restrict(limits: &CompileLimits) -> Result<(), WorkerError> {
             .map_err(|error| WorkerError::Limits(error.into()))?;
     }
     nix::sys::prctl::set_no_new_privs().map_err(|error| WorkerError::Limits(error.into()))?;
-    // Who is nice already stays so.
-    let _ = nice(i32::from(limits.niceness));
+    if limits.stands_back {
+        // The threads of envelopes wait for a nice process, up to its slice, and never for an idle one. The thread that
+        // compiles inherits it. A system that refuses compiles all the same.
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    }
     Ok(())
 }
