@@ -15,11 +15,15 @@ use crate::{Append, AppendError, Cause, LogIdentity, Readiness};
 use super::client::Listener;
 use super::failure::{Brokers, Failure, Reason};
 use super::lock;
-use super::producer::{Producer, Producers};
+use super::producer::{Client, Producer, Producers};
 use super::supervisor::Event;
 
 /// What each record counts besides its bytes, so that many small ones are bounded too.
 const RECORD_OVERHEAD_BYTES: u64 = 128;
+
+/// How many records wait at most for the answer to those that were sent. What has come until the answer goes together: a
+/// request costs the brokers and us far more than a record in it. More than so many keep several requests under way.
+const HELD_MAX: usize = 64;
 
 type Answer = oneshot::Sender<Result<Offset, AppendError>>;
 
@@ -35,7 +39,7 @@ pub(super) struct Channel {
 #[derive(Debug)]
 struct State {
     gate: Gate,
-    /// Records that wait for the gate, in the order of the calls.
+    /// Records that wait for the gate, or for the answer to those that were sent, in the order of the calls.
     held: VecDeque<Held>,
     /// Of all that is held or sent and not answered.
     in_flight_bytes: u64,
@@ -153,14 +157,14 @@ impl Channel {
         let now = Instant::now();
         let until = now.checked_add(limits.append_timeout).unwrap_or(now);
         state.held.push_back(Held { value, answer, until });
-        if matches!(state.gate, Gate::Open) {
-            self.send_held(&mut state, &producers.current());
+        if state.may_send() {
+            self.send_held(&mut state, producers.current().client());
         }
         Append::waiting(answered)
     }
 
     /// Sends what is held, in order. What the producer does not take stays, and the gate closes before it.
-    fn send_held(self: &Arc<Self>, state: &mut State, producer: &Producer) {
+    fn send_held(self: &Arc<Self>, state: &mut State, producer: &Client) {
         while let Some(Held { value, answer, until }) = state.held.pop_front() {
             let sent = Sent {
                 channel: Arc::clone(self),
@@ -186,7 +190,7 @@ impl Channel {
         let size_bytes = size_bytes(greeting);
         let sent = Sent { channel: Arc::clone(self), size_bytes, purpose: Purpose::Greeting };
         let mut state = lock(&self.state);
-        producer.send(greeting, sent).map_err(|(error, _)| Reason::new(error))?;
+        producer.client().send(greeting, sent).map_err(|(error, _)| Reason::new(error))?;
         state.has_sent();
         state.in_flight_bytes = state.in_flight_bytes.saturating_add(cost_bytes(size_bytes));
         Ok(())
@@ -217,7 +221,7 @@ impl Channel {
     pub(super) fn open(self: &Arc<Self>, log: LogIdentity, producer: &Producer) {
         let mut state = lock(&self.state);
         state.gate = Gate::Open;
-        self.send_held(&mut state, producer);
+        self.send_held(&mut state, producer.client());
         drop(state);
         self.has_served.store(true, Ordering::Release);
         self.readiness.send_if_modified(|readiness| {
@@ -307,6 +311,11 @@ impl State {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(cost_bytes);
     }
 
+    /// Whether what is held is to be sent now.
+    fn may_send(&self) -> bool {
+        matches!(self.gate, Gate::Open) && (self.sent == 0 || self.held.len() >= HELD_MAX)
+    }
+
     fn has_sent(&mut self) {
         if self.sent == 0 {
             self.progress = Instant::now();
@@ -322,12 +331,13 @@ impl Sent {
         self.channel.topic()
     }
 
-    /// What the brokers, or the library, said of it. `waited` is how long it had.
+    /// What the brokers, or the library, said of it; then sends what has waited for that. `waited` is how long it had.
     pub(super) fn settle(
         self,
         outcome: Result<Offset, RDKafkaErrorCode>,
         waited: Duration,
         listener: &Listener,
+        producer: Option<&Client>,
     ) {
         let Self { channel, size_bytes, purpose } = self;
         {
@@ -336,6 +346,11 @@ impl Sent {
             state.sent = state.sent.saturating_sub(1);
             if outcome.is_ok() || state.sent == 0 {
                 state.progress = Instant::now();
+            }
+            if let Some(producer) = producer
+                && state.may_send()
+            {
+                channel.send_held(&mut state, producer);
             }
         }
         let outcome = outcome.map_err(|code| {

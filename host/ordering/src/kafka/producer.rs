@@ -1,7 +1,7 @@
 //! The producer that all channels share, and its thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -38,12 +38,15 @@ pub(super) struct Producer {
     thread: Option<JoinHandle<()>>,
 }
 
-struct Client(BaseProducer<Delivery>);
+/// The library's producer.
+pub(super) struct Client(BaseProducer<Delivery>);
 
 /// What the library calls.
 struct Delivery {
     context: Context,
     append_timeout: Duration,
+    /// Whose answers they are.
+    client: OnceLock<Weak<Client>>,
 }
 
 /// The producer in use. It is replaced when the library gives it up.
@@ -72,11 +75,16 @@ impl Producers {
 
 impl Producer {
     pub(super) fn start(settings: &Settings, listener: &Arc<Listener>) -> Result<Self, OpenError> {
-        let delivery =
-            Delivery { context: Context(Arc::clone(listener)), append_timeout: settings.append_timeout };
+        let delivery = Delivery {
+            context: Context(Arc::clone(listener)),
+            append_timeout: settings.append_timeout,
+            client: OnceLock::new(),
+        };
         let client = client::producer(settings).create_with_context(delivery);
         let client = client.map_err(|error| OpenError::Client { reason: Reason::new(error) })?;
         let (client, should_stop) = (Arc::new(Client(client)), Arc::new(AtomicBool::new(false)));
+        // Set once, just here.
+        let _ = client.0.context().client.set(Arc::downgrade(&client));
         let (polled, stop) = (Arc::clone(&client), Arc::clone(&should_stop));
         let thread = std::thread::Builder::new().name("kafka-producer".to_owned()).spawn(move || {
             while !stop.load(Ordering::Acquire) {
@@ -87,16 +95,8 @@ impl Producer {
         Ok(Self { client, should_stop, thread: Some(thread) })
     }
 
-    /// Puts a record at the end of its channel.
-    ///
-    /// # Errors
-    ///
-    /// The library does not take it; the record comes back.
-    pub(super) fn send(&self, value: &Bytes, sent: Sent) -> Result<(), (KafkaError, Box<Sent>)> {
-        let topic = sent.topic().to_owned();
-        let record = BaseRecord::with_opaque_to(&topic, Box::new(sent)).partition(PARTITION);
-        let sending = self.client.0.send(record.key(KEY).payload(&value[..]));
-        sending.map_err(|(error, record)| (error, record.delivery_opaque))
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Why the library has given it up, if it has.
@@ -133,6 +133,22 @@ impl Drop for Producer {
     }
 }
 
+// === impl Client ===
+
+impl Client {
+    /// Puts a record at the end of its channel.
+    ///
+    /// # Errors
+    ///
+    /// The library does not take it; the record comes back.
+    pub(super) fn send(&self, value: &Bytes, sent: Sent) -> Result<(), (KafkaError, Box<Sent>)> {
+        let topic = sent.topic().to_owned();
+        let record = BaseRecord::with_opaque_to(&topic, Box::new(sent)).partition(PARTITION);
+        let sending = self.0.send(record.key(KEY).payload(&value[..]));
+        sending.map_err(|(error, record)| (error, record.delivery_opaque))
+    }
+}
+
 // === impl Delivery ===
 
 impl ClientContext for Delivery {
@@ -153,7 +169,8 @@ impl ProducerContext for Delivery {
             Ok(message) => Ok(Offset(message.offset())),
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
         };
-        (*sent).settle(outcome, self.append_timeout, &self.context.0);
+        let client = self.client.get().and_then(Weak::upgrade);
+        (*sent).settle(outcome, self.append_timeout, &self.context.0, client.as_deref());
     }
 }
 
