@@ -10,6 +10,7 @@
 
 pub mod admin;
 mod batch_policies;
+pub mod certificates;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod manual;
 pub mod network;
 pub mod node;
 pub mod orderer;
+pub mod pull;
 pub mod replay;
 
 pub use batch_policies::{ConfigBatchPolicies, load_shipped};

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use raddle_core::bundle::Bundle;
+use raddle_core::ids::ChannelId;
 use raddle_ordering::OrderedLog;
 use raddle_ordering::kafka::{self, KafkaLog};
 use raddle_ordering::local::{self, LocalLog, system_clock};
 
 use crate::config::{LogChoice, Ordering, Setting};
-use crate::node::{Logs, NoLog};
+use crate::node::{Logs, NoLog, RemovalError};
 
 /// How channels are mapped to logs.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub enum Mapping {
 pub struct MappedLogs {
     mapping: Mapping,
     local_path: PathBuf,
-    local: Mutex<Option<Arc<dyn OrderedLog>>>,
+    local: Mutex<Option<Arc<LocalLog>>>,
     /// By the list of brokers: one client serves all channels that have it.
     kafka: Mutex<BTreeMap<Vec<String>, Arc<dyn OrderedLog>>>,
 }
@@ -52,13 +53,13 @@ impl MappedLogs {
         Ok(logs)
     }
 
-    fn local(&self) -> Result<Arc<dyn OrderedLog>, NoLog> {
+    fn local(&self) -> Result<Arc<LocalLog>, NoLog> {
         let mut opened = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = &*opened {
             return Ok(Arc::clone(log));
         }
         let settings = local::Settings::default();
-        let log: Arc<dyn OrderedLog> = Arc::new(match self.local_path.exists() {
+        let log = Arc::new(match self.local_path.exists() {
             true => LocalLog::open(&self.local_path, &settings, system_clock())?,
             false => LocalLog::create(&self.local_path, &settings, system_clock())?,
         });
@@ -84,13 +85,23 @@ impl MappedLogs {
 impl Logs for MappedLogs {
     fn log_of(&self, bundle: &Bundle) -> Result<Arc<dyn OrderedLog>, NoLog> {
         match &self.mapping {
-            Mapping::Local => self.local(),
+            Mapping::Local => Ok(self.local()?),
             Mapping::Kafka(settings) => self.kafka(&settings.brokers, settings),
             Mapping::By { ordering, kafka } => match choose(ordering, bundle)? {
-                Chosen::Local => self.local(),
+                Chosen::Local => Ok(self.local()?),
                 Chosen::Kafka(brokers) => self.kafka(brokers, kafka),
             },
         }
+    }
+
+    /// A topic stays: it belongs to all orderers of the channel.
+    fn forget(&self, channel: &ChannelId) -> Result<(), RemovalError> {
+        let is_open = self.local.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !is_open && !self.local_path.exists() {
+            return Ok(());
+        }
+        let forgotten = self.local()?.forget(channel);
+        forgotten.map_err(|cause| RemovalError::Records { channel: channel.clone(), cause })
     }
 }
 

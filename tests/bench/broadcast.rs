@@ -1,18 +1,16 @@
 //! Broadcast over loopback, from a client's stream to a durable record and back, while blocks are made of the records.
 //!
-//! Client, server, filters, log and ledger are one process, so CPU an envelope includes the client's. The
-//! envelope is a recorded one, of 1 KB, with a real identity and signature.
+//! Client, server, filters, log and ledger are one process, so CPU an envelope includes the client's. The channel is a
+//! generated one with the batches of Fabric's own profiles (500 envelopes, 2 MB), the envelope of 2 KB, with a real
+//! identity and signature.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use prost::Message as _;
 use raddle::identity::Signer;
 use raddle::logs::Mapping;
+use raddle::network::{DEV_CHANNEL, DevNetwork};
 use raddle::node::{NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_proto::common;
@@ -23,12 +21,16 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 
-const GENESIS: &[u8] = include_bytes!("../golden/fabric-2.5/mychannel.block");
-const IDENTITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/identity");
-const CASES: &[u8] = include_bytes!("../golden/fabric-2.5/broadcast-cases.json");
+use crate::load;
+
+/// What an envelope carries.
+const DATA_BYTES: usize = 1200;
+
+/// How long the clients send before anything is measured.
+pub const WARM: Duration = Duration::from_secs(2);
 
 /// How long each line is measured.
-pub const MEASURED: Duration = Duration::from_secs(3);
+pub const MEASURED: Duration = Duration::from_secs(4);
 
 /// Prints a line for each number of streams and of envelopes in flight on each.
 pub fn all() {
@@ -37,14 +39,16 @@ pub fn all() {
         "streams × in flight", "envelopes a s", "CPU µs/envelope", "p50 ms", "p99 ms"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for (streams, in_flight) in [(1, 1), (1, 64), (8, 64)] {
-        let figures = runtime.block_on(measure(Mapping::Local, streams, in_flight));
-        figures.print(&format!("{streams} × {in_flight}"));
+    let scene = Scene::new();
+    for (streams, in_flight) in [(1, 1), (1, 64), (8, 1), (8, 64)] {
+        let figures = runtime.block_on(scene.measure(Mapping::Local, streams, in_flight));
+        figures.print(&format!("{streams} × {in_flight}"), None);
     }
 }
 
 /// What was measured of one way to send.
 pub struct Figures {
+    pub count: usize,
     pub per_second: f64,
     pub cpu_us: f64,
     pub p50_ms: f64,
@@ -58,6 +62,7 @@ impl Figures {
         let count = waits.len() as f64;
         let at = |share: f64| waits[(count * share) as usize].as_secs_f64() * 1e3;
         Self {
+            count: waits.len(),
             per_second: count / elapsed.as_secs_f64(),
             cpu_us: used.as_secs_f64() * 1e6 / count,
             p50_ms: at(0.5),
@@ -65,45 +70,81 @@ impl Figures {
         }
     }
 
-    pub fn print(&self, name: &str) {
-        let Self { per_second, cpu_us, p50_ms, p99_ms } = self;
-        println!("{name:<24} {per_second:>14.0} {cpu_us:>16.1} {p50_ms:>10.2} {p99_ms:>10.2}");
+    /// `broker_us` is what each cost a broker.
+    pub fn print(&self, name: &str, broker_us: Option<f64>) {
+        let Self { per_second, cpu_us, p50_ms, p99_ms, .. } = self;
+        let broker = broker_us.map(|it| format!(" {it:>16.1}")).unwrap_or_default();
+        println!("{name:<24} {per_second:>14.0} {cpu_us:>16.1} {p50_ms:>10.2} {p99_ms:>10.2}{broker}");
     }
 }
 
-/// An orderer whose channel has this log, and so many clients.
-pub async fn measure(logs: Mapping, streams: usize, in_flight: usize) -> Figures {
-    let folder = tempfile::tempdir().unwrap();
-    let orderer = Orderer::start(OrdererSettings {
-        folder: folder.path().to_owned(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        genesis: vec![Bytes::from_static(GENESIS)],
-        logs,
-        signer: Arc::new(Signer::from_msp_dir("OrdererMSP", Path::new(IDENTITY)).unwrap()),
-        observer: Arc::new(NoObserver),
-        worker: CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"]),
-        node: NodeSettings::default(),
-        server: ServerSettings::default(),
-    });
-    let orderer = orderer.await.unwrap();
-    let endpoint = format!("http://{}", orderer.address());
-
-    let cpu_before = cpu();
-    let start = Instant::now();
-    let clients: Vec<_> =
-        (0..streams).map(|_| tokio::spawn(client(endpoint.clone(), in_flight, start + MEASURED))).collect();
-    let mut waits = Vec::new();
-    for client in clients {
-        waits.extend(client.await.unwrap());
-    }
-    let (elapsed, used) = (start.elapsed(), cpu() - cpu_before);
-    orderer.stop().await.unwrap();
-    Figures::of(waits, elapsed, used)
+/// A network, and an envelope for its channel.
+pub struct Scene {
+    network: DevNetwork,
+    envelope: common::Envelope,
+    _folder: tempfile::TempDir,
 }
 
-/// Keeps `in_flight` envelopes on their way until `end`; answers how long each took.
-async fn client(endpoint: String, in_flight: usize, end: Instant) -> Vec<Duration> {
-    let envelope = common::Envelope::decode(envelope().as_slice()).unwrap();
+impl Scene {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network");
+        let network = DevNetwork::generate(&path, "127.0.0.1:7050", SystemTime::now()).unwrap();
+        let (msp_id, msp_dir) = network.client();
+        let client = Signer::from_msp_dir(msp_id, &msp_dir).unwrap();
+        let envelope = load::envelope(&client, DEV_CHANNEL, DATA_BYTES);
+        Self { network, envelope, _folder: folder }
+    }
+
+    /// The envelope's bytes.
+    pub fn envelope(&self) -> Vec<u8> {
+        self.envelope.encode_to_vec()
+    }
+
+    /// An orderer whose channel has this log, and so many clients.
+    pub async fn measure(&self, logs: Mapping, streams: usize, in_flight: usize) -> Figures {
+        let folder = tempfile::tempdir().unwrap();
+        let (msp_id, msp_dir) = self.network.orderer();
+        let orderer = Orderer::start(OrdererSettings {
+            folder: folder.path().to_owned(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            tls: None,
+            genesis: vec![self.network.genesis().clone()],
+            logs,
+            signer: Arc::new(Signer::from_msp_dir(msp_id, &msp_dir).unwrap()),
+            observer: Arc::new(NoObserver),
+            worker: CompileWorker::new(env!("CARGO_BIN_EXE_raddle"), ["compile-worker"]),
+            node: NodeSettings::default(),
+            server: ServerSettings::default(),
+            admin: None,
+        });
+        let orderer = orderer.await.unwrap();
+        let endpoint = format!("http://{}", orderer.address());
+
+        let start = Instant::now() + WARM;
+        let clients: Vec<_> = (0..streams)
+            .map(|_| tokio::spawn(client(endpoint.clone(), self.envelope.clone(), in_flight, start)))
+            .collect();
+        tokio::time::sleep_until(start.into()).await;
+        let cpu_before = cpu();
+        let mut waits = Vec::new();
+        for client in clients {
+            waits.extend(client.await.unwrap());
+        }
+        let (elapsed, used) = (start.elapsed(), cpu() - cpu_before);
+        orderer.stop().await.unwrap();
+        Figures::of(waits, elapsed, used)
+    }
+}
+
+/// Keeps `in_flight` envelopes on their way until the measured time is over; answers how long each took that was
+/// answered within it.
+async fn client(
+    endpoint: String,
+    envelope: common::Envelope,
+    in_flight: usize,
+    start: Instant,
+) -> Vec<Duration> {
     let channel = Endpoint::from_shared(endpoint).unwrap().tcp_nodelay(true).connect().await.unwrap();
     let (sender, receiver) = mpsc::channel(in_flight);
     for _ in 0..in_flight {
@@ -115,21 +156,17 @@ async fn client(endpoint: String, in_flight: usize, end: Instant) -> Vec<Duratio
     let mut waits = Vec::new();
     while let Some(answer) = answers.message().await.unwrap() {
         assert_eq!(answer.status, 200, "{}", answer.info);
-        waits.push(sent.pop_front().unwrap().elapsed());
-        if Instant::now() >= end {
+        let (wait, now) = (sent.pop_front().unwrap().elapsed(), Instant::now());
+        if now >= start {
+            waits.push(wait);
+        }
+        if now >= start + MEASURED {
             break;
         }
         sent.push_back(Instant::now());
         sender.send(envelope.clone()).await.unwrap();
     }
     waits
-}
-
-/// The recorded envelope.
-pub fn envelope() -> Vec<u8> {
-    let cases: Vec<serde_json::Value> = serde_json::from_slice(CASES).unwrap();
-    let case = cases.iter().find(|case| case["name"] == "message-ok").unwrap();
-    STANDARD.decode(case["envelope"].as_str().unwrap()).unwrap()
 }
 
 /// What this process has used of the processors. (Linux.)

@@ -11,8 +11,11 @@ mod client;
 mod config_block;
 mod disk;
 mod errors;
+#[path = "../harness/http.rs"]
+mod http;
 mod kill;
 #[path = "../harness/process.rs"]
 mod process;
+mod removal;
 mod stale;
 mod steps;

@@ -8,11 +8,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 
 use raddle::admin::modules::{OWNER, Spec, with};
-use raddle::client::{Answer, Client, ClientError, Patience, message};
+use raddle::client::{Client, ClientError, Patience};
 use raddle::network::DevNetwork;
 use raddle_core::ids::{ChannelId, Offset};
 use raddle_ordering::OrderedLog as _;
 use raddle_ordering::local::{LocalLog, Settings, system_clock};
+use raddle_proto::common::Config;
 use raddle_proto::wire::KafkaMessage;
 use raddle_rules::shipped::EMPTY;
 use tempfile::TempDir;
@@ -25,20 +26,15 @@ use crate::process::Node;
 const KILLS: u64 = 15;
 
 /// Changes the config again and again, until the node is gone. An update that was on its way at the last kill may come
-/// first: then this one is refused, and made anew.
+/// first: then the next one is refused, and made anew.
 async fn change(admin: &Admin, address: &str) -> Result<(), ClientError> {
     let client = Client::connect(address, Patience::default()).await?;
-    loop {
-        let config = admin.config(&client).await?.config;
-        let version = config.sequence.to_string();
-        let spec = Spec { version, ..filter("guard", EMPTY.bytes, &[]) };
-        let update = message(&admin.update(&config, &with(&config, &spec, OWNER).unwrap()));
-        match client.broadcast(tokio_stream::once(update)).next().await? {
-            Some(Answer::Taken) => while admin.config(&client).await?.config.sequence == config.sequence {},
-            Some(Answer::Refused(refusal)) => assert_eq!(refusal.status, 400, "{refusal}"),
-            None => return Ok(()),
-        }
-    }
+    let change = |config: &Config| {
+        let spec = Spec { version: config.sequence.to_string(), ..filter("guard", EMPTY.bytes, &[]) };
+        with(config, &spec, OWNER).unwrap()
+    };
+    while admin.change_until_taken(&client, change).await? {}
+    Ok(())
 }
 
 /// Records in the log of a node that has ended: all, and those that were appended again.

@@ -19,9 +19,10 @@ use raddle_rules::Digest;
 use raddle_rules::profile::ModuleLimits;
 
 /// Signs updates as the orderers' admin, and sends them as the network's client.
+#[derive(Clone)]
 pub struct Admin {
     channel: ChannelId,
-    admin: Signer,
+    admin: Arc<Signer>,
     client: Arc<Signer>,
 }
 
@@ -31,7 +32,7 @@ impl Admin {
         let (client_msp_id, client_msp_dir) = network.client();
         Self {
             channel: ChannelId(DEV_CHANNEL.into()),
-            admin: Signer::from_msp_dir(msp_id, &msp_dir).unwrap(),
+            admin: Arc::new(Signer::from_msp_dir(msp_id, &msp_dir).unwrap()),
             client: Arc::new(Signer::from_msp_dir(client_msp_id, &client_msp_dir).unwrap()),
         }
     }
@@ -69,6 +70,27 @@ impl Admin {
             let block = blocks.next().await?.unwrap();
             if last_config(&block).unwrap() > newest {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Makes the update and sends it, anew where another config came first, until it is taken and in a block. False if
+    /// the node is gone instead.
+    pub async fn change_until_taken(
+        &self,
+        client: &Client,
+        change: impl Fn(&Config) -> Config,
+    ) -> Result<bool, ClientError> {
+        loop {
+            let config = self.config(client).await?.config;
+            let update = message(&self.update(&config, &change(&config)));
+            match client.broadcast(tokio_stream::once(update)).next().await? {
+                Some(Answer::Taken) => {
+                    while self.config(client).await?.config.sequence == config.sequence {}
+                    return Ok(true);
+                }
+                Some(Answer::Refused(refusal)) => assert_eq!(refusal.status, 400, "{refusal}"),
+                None => return Ok(false),
             }
         }
     }

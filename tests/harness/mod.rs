@@ -7,6 +7,7 @@ pub mod filters;
 /// Batch policies from WebAssembly text.
 #[path = "../../host/rules/src/tests/guest.rs"]
 pub mod guest;
+pub mod http;
 pub mod node;
 pub mod orderer;
 /// Batch policies with too much of something.
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use prost::Message as _;
+use raddle::client::offsets;
 use raddle::node::Modules;
 use raddle::replay::{Records, Topic};
 use raddle::{ConfigBatchPolicies, load_shipped};
@@ -35,6 +37,7 @@ use raddle_core::block::BlockHash;
 use raddle_core::bundle::{Bundle, CurrentConfig, Genesis, read_genesis};
 use raddle_core::chain::{Action, Chain, ChainState, CutBlock, Event, Note, Verdict};
 use raddle_core::ids::Offset;
+use raddle_proto::wire::KafkaMessage;
 use raddle_proto::{common, hash};
 use raddle_rules::profile::{Limit, ModuleLimits};
 use raddle_rules::store::ModuleStore;
@@ -76,6 +79,18 @@ impl Recorded {
     pub fn records(&self) -> Vec<Bytes> {
         let mut records: Records = Topic::File(self.topic.clone()).open(Arc::default()).unwrap();
         std::iter::from_fn(|| records.next_record().unwrap()).map(|record| record.value).collect()
+    }
+
+    /// The number of the first block that a time-to-cut ended: nothing waits for a cut behind it.
+    pub fn cut_by_time(&self) -> usize {
+        let records = self.records();
+        let is_cut_by_time = |block: &common::Block| {
+            let at = offsets(block).and_then(|it| usize::try_from(it.last_offset_persisted).ok());
+            let record =
+                at.and_then(|at| records.get(at)).map(|record| KafkaMessage::unmarshal(record.clone()));
+            matches!(record, Some(Ok(KafkaMessage::TimeToCut(_))))
+        };
+        self.blocks.iter().position(is_cut_by_time).unwrap()
     }
 
     pub fn start(&self) -> (ChainState, Arc<CurrentConfig>) {

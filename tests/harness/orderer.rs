@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
+use raddle::client::{block_hash, last_config};
 use raddle::identity::Signer;
 use raddle::logs::Mapping;
 use raddle::node::{Channel, Doing, NoObserver, NodeSettings};
-use raddle::orderer::{Orderer, OrdererSettings};
+use raddle::orderer::{LEDGERS, Orderer, OrdererSettings};
+use raddle_core::block::{BlockHash, Offsets};
+use raddle_core::chain::ChainState;
 use raddle_core::ids::{BlockNumber, ChannelId};
+use raddle_ledger::{Ledger, NewBlock};
 use raddle_ordering::OrderedLog;
 use raddle_ordering::local::{LocalLog, Settings, system_clock};
 use raddle_proto::common;
@@ -23,6 +27,7 @@ use super::{metadata_values, repository};
 pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
     let identity = repository().join("tests/golden/identity");
     OrdererSettings {
+        tls: None,
         folder: folder.to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
         genesis: vec![genesis],
@@ -32,6 +37,7 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
         worker: worker(),
         node: NodeSettings::default(),
         server: ServerSettings::default(),
+        admin: None,
     }
 }
 
@@ -93,6 +99,26 @@ pub async fn append(folder: &Path, channel: &str, records: &[Bytes]) {
     let appends: Vec<_> = records.iter().map(|record| log.append(&channel, record.clone())).collect();
     for append in appends {
         append.await.unwrap();
+    }
+}
+
+/// Makes a channel's ledger of blocks as they are, as if they had been pulled.
+pub fn put_blocks(folder: &Path, channel: &str, blocks: &[common::Block]) {
+    let ledgers = folder.join(LEDGERS);
+    std::fs::create_dir_all(&ledgers).unwrap();
+    let (id, genesis) = (ChannelId(channel.into()), blocks[0].encode_to_vec().into());
+    let settings = raddle_ledger::Settings::default();
+    let ledger = Ledger::create(&ledgers.join(channel), &id, &genesis, &settings).unwrap();
+    for block in &blocks[1..] {
+        let header = block.header.as_ref().unwrap();
+        let state = ChainState {
+            tip: BlockNumber(header.number),
+            tip_hash: BlockHash(block_hash(header)),
+            last_config: BlockNumber(last_config(block).unwrap()),
+            offsets: Offsets::START,
+            is_cut_by_next_record: false,
+        };
+        ledger.commit(&[NewBlock { block: block.encode_to_vec().into(), state, anchor: None }]).unwrap();
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -13,7 +14,8 @@ pub struct Node {
     pub address: String,
     /// The first line that it printed.
     pub ready: String,
-    errors: BufReader<ChildStderr>,
+    /// The lines of its standard error.
+    errors: Receiver<String>,
     said: String,
 }
 
@@ -70,7 +72,9 @@ impl Node {
 
     /// Starts a node by any command that becomes one, and waits until it is ready.
     pub fn run(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Of `$RADDLE_*` a node knows those that are settings.
+        command.env_remove("RADDLE_SOAK").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let ready = lines.next().unwrap_or_else(|| {
@@ -79,16 +83,37 @@ impl Node {
             panic!("the node did not become ready: {said}")
         });
         let ready = ready.unwrap();
+        // Read on, so that it never waits for somebody to.
+        let (lines, said) = channel();
+        std::thread::spawn(move || {
+            let mut read = errors.lines().map_while(Result::ok);
+            read.try_for_each(|line| lines.send(line + "\n"))
+        });
         let address = ready.strip_prefix("ready  ").unwrap().split_whitespace().next().unwrap().to_owned();
         // What it prints further on fits into the pipe.
-        Self { child, address, ready, errors, said: String::new() }
+        Self { child, address, ready, errors: said, said: String::new() }
     }
 
     /// Waits until the node says something that has `text` in it.
     pub fn wait_for(&mut self, text: &str) {
         while !self.said.contains(text) {
-            let read = self.errors.read_line(&mut self.said).unwrap();
-            assert!(read > 0, "the node ended with {}", self.said);
+            match self.errors.recv() {
+                Ok(line) => self.said += &line,
+                Err(_) => panic!("the node ended with {}", self.said),
+            }
+        }
+    }
+
+    /// Waits until the node says something more that has `text` in it; answers that line.
+    pub fn wait_for_next(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.errors.recv() else {
+                panic!("the node ended with {}\nwanted: {text}", self.said)
+            };
+            self.said.push_str(&line);
+            if line.contains(text) {
+                return line;
+            }
         }
     }
 
@@ -107,7 +132,7 @@ impl Node {
     pub fn stop(mut self) -> Ended {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.errors.read_to_string(&mut self.said).unwrap();
+        self.said.extend(self.errors.iter());
         Ended { status: self.child.wait().unwrap(), said: std::mem::take(&mut self.said) }
     }
 }
@@ -116,5 +141,9 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            self.said.extend(self.errors.iter());
+            eprintln!("{} said:\n{}", self.address, self.said);
+        }
     }
 }

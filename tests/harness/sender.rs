@@ -5,22 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use raddle::client::{Answer, Client, Patience, Place, Verifier, message, range};
+use raddle::client::{Answer, Client, Patience, Place, Refusal, Verifier, message, range};
 use raddle::identity::Signer;
 use raddle::network::DevNetwork;
 use raddle_core::ids::ChannelId;
 use raddle_proto::common::HeaderType;
 use raddle_proto::wire::Envelope;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 
 /// Streams that send at once.
 const STREAMS: usize = 4;
 
 /// Envelopes of a stream that are not answered yet.
 const IN_FLIGHT: usize = 32;
+
+/// How long a stream that was refused waits before it sends again.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A client of the node of a folder, through all its lives.
 pub struct Sender {
@@ -66,6 +70,48 @@ impl Sender {
         self.send_until(address, bytes, count, Arc::clone(&is_enough), end).await
     }
 
+    /// Sends on several streams until told that it is enough; one that is refused is followed by another. Each refusal
+    /// is told as it comes.
+    pub async fn send_on(
+        &mut self,
+        address: &str,
+        bytes: usize,
+        is_enough: Arc<AtomicBool>,
+        refused: mpsc::UnboundedSender<Refusal>,
+    ) {
+        let mut streams = Vec::new();
+        for _ in 0..STREAMS {
+            let stream = self.stream(address, bytes, &is_enough).await;
+            let (is_enough, refused) = (Arc::clone(&is_enough), refused.clone());
+            streams.push(tokio::spawn(async move {
+                let mut all = Vec::new();
+                while !is_enough.load(Ordering::SeqCst) {
+                    let (acknowledged, refusal) = stream.clone().run(|| {}).await;
+                    all.extend(acknowledged);
+                    if let Some(refusal) = refusal {
+                        let _ = refused.send(refusal);
+                        sleep(PAUSE).await;
+                    }
+                }
+                all
+            }));
+        }
+        for stream in streams {
+            self.acknowledged.extend(stream.await.unwrap());
+        }
+    }
+
+    async fn stream(&self, address: &str, bytes: usize, is_enough: &Arc<AtomicBool>) -> Stream {
+        Stream {
+            client: Client::connect(address, Patience::default()).await.unwrap(),
+            signer: Arc::clone(&self.signer),
+            channel: self.channel.clone(),
+            serial: Arc::clone(&self.serial),
+            bytes,
+            is_enough: Arc::clone(is_enough),
+        }
+    }
+
     async fn send_until(
         &mut self,
         address: &str,
@@ -79,14 +125,7 @@ impl Sender {
         let reached = Arc::new(reached);
         let mut streams = Vec::new();
         for _ in 0..STREAMS {
-            let stream = Stream {
-                client: Client::connect(address, Patience::default()).await.unwrap(),
-                signer: Arc::clone(&self.signer),
-                channel: self.channel.clone(),
-                serial: Arc::clone(&self.serial),
-                bytes,
-                is_enough: Arc::clone(&is_enough),
-            };
+            let stream = self.stream(address, bytes, &is_enough).await;
             let (answered, reached) = (Arc::clone(&answered), Arc::clone(&reached));
             streams.push(tokio::spawn(stream.run(move || {
                 if answered.fetch_add(1, Ordering::SeqCst) + 1 >= count {
@@ -102,34 +141,58 @@ impl Sender {
         for stream in streams {
             let (acknowledged, refusal) = stream.await.unwrap();
             self.acknowledged.extend(acknowledged);
-            refusals.extend(refusal);
+            refusals.extend(refusal.map(|refusal| refusal.info));
         }
         refusals
     }
 
     /// Follows the channel from block 0 until all that was acknowledged has come; no envelope may come twice.
     pub async fn all_is_in_one_block_each(&self, address: &str) {
+        let followed = self.follow(address).await;
+        assert_eq!(followed.doubles().collect::<Vec<_>>(), [], "envelopes that are in several blocks");
+    }
+
+    /// Follows the channel from block 0 until all that was acknowledged has come.
+    pub async fn follow(&self, address: &str) -> Followed {
         let client = Client::connect(address, Patience::default()).await.unwrap();
         let seek = range(Place::Oldest, Place::Number(u64::MAX), true);
         let mut blocks = client.deliver(&self.signer.seek(&self.channel, &seek, SystemTime::now()).unwrap());
         let mut verifier = Verifier::from_start(self.channel.clone());
         let mut missing = self.acknowledged.clone();
-        let mut seen = BTreeMap::new();
+        let mut followed = Followed::default();
         while !missing.is_empty() {
             let block = blocks.next().await.unwrap().unwrap();
             let number = verifier.verify(&block).unwrap().number;
+            followed.height = number + 1;
             for envelope in block.data.unwrap().data {
                 let envelope = Envelope::unmarshal(envelope).unwrap();
                 missing.remove(envelope.signature());
-                if let Some(before) = seen.insert(envelope.signature().clone(), number) {
-                    panic!("an envelope is in block {before} and in block {number}");
-                }
+                // Not a part of the block, which would stay as long.
+                let signature = Bytes::copy_from_slice(envelope.signature());
+                followed.places.entry(signature).or_default().push(number);
             }
         }
+        followed
+    }
+}
+
+/// What stands in a channel's blocks.
+#[derive(Default)]
+pub struct Followed {
+    pub height: u64,
+    /// The blocks of each envelope, by its signature.
+    pub places: BTreeMap<Bytes, Vec<u64>>,
+}
+
+impl Followed {
+    /// Envelopes that stand there more than once.
+    pub fn doubles(&self) -> impl Iterator<Item = (&Bytes, &Vec<u64>)> {
+        self.places.iter().filter(|(_, blocks)| blocks.len() > 1)
     }
 }
 
 /// One stream of envelopes.
+#[derive(Clone)]
 struct Stream {
     client: Client,
     signer: Arc<Signer>,
@@ -142,8 +205,8 @@ struct Stream {
 
 impl Stream {
     /// Sends until the node ends it, or it is enough; answers what was acknowledged and, if one was refused, why.
-    async fn run(self, on_answer: impl Fn()) -> (Vec<Bytes>, Option<String>) {
-        let (queue, envelopes) = tokio::sync::mpsc::channel(IN_FLIGHT);
+    async fn run(self, on_answer: impl Fn()) -> (Vec<Bytes>, Option<Refusal>) {
+        let (queue, envelopes) = mpsc::channel(IN_FLIGHT);
         let mut queue = Some(queue);
         let mut answers = self.client.broadcast(tokio_stream::wrappers::ReceiverStream::new(envelopes));
         let mut owed = std::collections::VecDeque::new();
@@ -164,7 +227,7 @@ impl Stream {
                     acknowledged.extend(owed.pop_front());
                     on_answer();
                 }
-                Ok(Some(Answer::Refused(refusal))) => return (acknowledged, Some(refusal.info)),
+                Ok(Some(Answer::Refused(refusal))) => return (acknowledged, Some(refusal)),
                 // Killed.
                 Ok(None) | Err(_) => return (acknowledged, None),
             }

@@ -81,3 +81,111 @@ fn the_ledgers_of_a_running_node_are_left_alone() {
         assert!(said.contains(told), "{told}: {said}");
     }
 }
+
+// === the node's own machine ===
+
+fn part(folder: &Path, arguments: &[&str]) -> (Output, String) {
+    let output = raddle(folder, &[&["doctor"], arguments].concat());
+    let printed = String::from_utf8(output.stdout.clone()).unwrap();
+    (output, printed)
+}
+
+#[test]
+fn an_identity_is_looked_at_with_the_time_that_it_has_left() {
+    let there = folder("  BootstrapMethod: none\n", "");
+    let (output, printed) = part(there.path(), &["msp", "--output", "json"]);
+    assert!(output.status.success(), "{printed}");
+    let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(
+        (&json["findings"][0]["verdict"], &json["findings"][0]["what"]),
+        (&"ok".into(), &"identity".into())
+    );
+    assert_eq!(json["wrong"], 0);
+    // One that has ended, and one whose folder is not there.
+    let yaml = fs::read_to_string(there.path().join("orderer.yaml")).unwrap();
+    fs::write(there.path().join("orderer.yaml"), yaml.replace("golden/identity", "golden/identity/expired"))
+        .unwrap();
+    let (output, printed) = part(there.path(), &["msp"]);
+    refuses(&output, 1, "failed RDL-4401  the node is not set up as it should be: 1 thing is wrong\n");
+    assert!(printed.contains("msp, certificate's time: it ended on 2021-01-01"), "{printed}");
+    fs::write(there.path().join("orderer.yaml"), yaml.replace("golden/identity", "golden/gone")).unwrap();
+    let (output, printed) = part(there.path(), &["msp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed.contains("which General.LocalMSPDir (./orderer.yaml:3:3) names"), "{printed}");
+    assert!(!there.path().join("state").exists(), "nothing is made");
+}
+
+#[test]
+fn the_folder_of_the_ledgers_is_looked_at_before_it_is_there() {
+    let there = folder("  BootstrapMethod: none\n", "");
+    let (_, printed) = part(there.path(), &["disk"]);
+    assert!(printed.contains("./state, which is made in ."), "{printed}");
+    assert!(printed.contains(" GiB on ."), "{printed}");
+    fs::write(there.path().join("state"), "a file").unwrap();
+    let (output, printed) = part(there.path(), &["disk"]);
+    refuses(&output, 1, "failed RDL-4401  ");
+    assert!(printed.contains("disk, folder: ./state is no folder; wanted: "), "{printed}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_and_left_alone() {
+    let there = folder("  BootstrapMethod: none\n", "");
+    let (output, printed) = part(there.path(), &["ports"]);
+    assert!(output.status.success() && printed.contains(" is free "), "{printed}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_raddle"))
+        .args(["doctor", "ports"])
+        .current_dir(there.path())
+        .env("ORDERER_GENERAL_LISTENPORT", &port)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    assert!(
+        printed.contains(&format!("warning  ports, General.ListenAddress: 127.0.0.1:{port} is taken")),
+        "{printed}"
+    );
+    assert!(
+        printed.contains(&format!("  do     find out who listens: ss -ltnp 'sport = :{port}'")),
+        "{printed}"
+    );
+}
+
+#[test]
+fn ledgers_are_opened_one_by_one_unless_a_node_has_them() {
+    let there = folder(&with_system_channel(), "Ordering: {kafka: local}\n");
+    let (output, printed) = part(there.path(), &["store"]);
+    assert!(output.status.success() && printed.contains("none in ./state/ledgers"), "{printed}");
+    let node = Node::start_by_settings(there.path());
+    let (output, printed) = part(there.path(), &["store"]);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("unseen  store, ledger of syschannel: the ledger "), "{printed}");
+    let ended = node.stop();
+    assert!(ended.status.success(), "{}", ended.said);
+    let (output, printed) = part(there.path(), &["store"]);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("1 block, ordered by the log on this disk"), "{printed}");
+    // Not mapped any more, and then not a ledger any more.
+    fs::write(there.path().join("raddle.yaml"), "Ordering: {channels: {syschannel: none}}\n").unwrap();
+    let (output, printed) = part(there.path(), &["store"]);
+    refuses(&output, 1, "failed RDL-4401  ");
+    assert!(printed.contains("  do     map it under Ordering in raddle.yaml\n"), "{printed}");
+    for file in fs::read_dir(there.path().join("state/ledgers/syschannel")).unwrap() {
+        fs::write(file.unwrap().path(), "no ledger").unwrap();
+    }
+    let (output, printed) = part(there.path(), &["store"]);
+    refuses(&output, 1, "failed RDL-4401  ");
+    assert!(printed.contains("and join the channel again"), "{printed}");
+}
+
+#[test]
+fn without_a_part_it_looks_at_all_of_them() {
+    let there = folder("  BootstrapMethod: none\n", "");
+    let (_, printed) = part(there.path(), &["--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let parts: std::collections::BTreeSet<_> =
+        json["findings"].as_array().unwrap().iter().map(|it| it["subject"].as_str().unwrap()).collect();
+    assert_eq!(parts.into_iter().collect::<Vec<_>>(), ["clock", "disk", "msp", "ports", "store"]);
+    refuses(&part(there.path(), &["--config", "gone"]).0, 2, "failed RDL-4012  ");
+}

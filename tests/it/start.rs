@@ -115,7 +115,7 @@ fn what_cannot_be_joined_is_refused_and_leaves_nothing() {
     refuses(
         &join(path, Path::new("one.block")),
         2,
-        "failed RDL-4001  one.block: the block is number 1, and a genesis block is number 0\n",
+        "failed RDL-4001  one.block: not a config block: its envelope is of type 0, and a config is of type 1\n",
     );
     assert!(!path.join("state").exists(), "nothing was made");
 }
@@ -158,4 +158,30 @@ fn a_bootstrap_file_that_is_missing_says_who_names_it() {
         "{}",
         said(&output)
     );
+}
+
+#[test]
+fn a_channel_is_removed_from_a_node_that_is_stopped_and_can_be_joined_again() {
+    let folder = folder("  BootstrapMethod: none\n", "Ordering: {kafka: local}\n");
+    let path = folder.path();
+    let remove = |channel: &str| raddle(path, &["channel", "remove", channel]);
+    refuses(&remove("appkafka"), 1, "failed RDL-4014  there is no ledger at ");
+    refuses(&remove("app/kafka"), 1, "failed RDL-4014  'app/kafka' contains illegal characters");
+    for _ in 0..2 {
+        assert!(join(path, &golden("appkafka.block")).status.success());
+        let node = Node::start_by_settings(path);
+        refuses(&remove("appkafka"), 1, "failed RDL-4009  the ledger ");
+        assert!(node.stop().status.success());
+        let removed = remove("appkafka");
+        assert_eq!(String::from_utf8(removed.stdout).unwrap(), "removed appkafka\n");
+        assert_eq!(ledgers_after_start(path), [".removed"]);
+    }
+    // One that was begun.
+    assert!(join(path, &golden("appkafka.block")).status.success());
+    let ledgers = path.join("state/ledgers");
+    fs::rename(ledgers.join("appkafka"), ledgers.join(".removing.appkafka")).unwrap();
+    let refused = join(path, &golden("appkafka.block"));
+    refuses(&refused, 1, "failed RDL-4014  appkafka is being removed, and that is not finished");
+    assert!(remove("appkafka").status.success());
+    assert!(join(path, &golden("appkafka.block")).status.success());
 }

@@ -34,12 +34,12 @@ fn system(orderer: &Orderer) -> Arc<Channel> {
 }
 
 /// The admin of the orderers, or of Org1.
-fn admin(folder: &str) -> Signer {
+pub fn admin(folder: &str) -> Signer {
     let msp_id = if folder == "org1-admin-msp" { "Org1MSP" } else { "OrdererMSP" };
     Signer::from_msp_dir(msp_id, &golden(folder)).unwrap()
 }
 
-async fn send(orderer: &Orderer, envelope: Envelope) -> (Status, String) {
+pub async fn send(orderer: &Orderer, envelope: Envelope) -> (Status, String) {
     let client = Client::connect(&orderer.address().to_string(), Patience::default()).await.unwrap();
     let envelope =
         common::Envelope { payload: envelope.payload().clone(), signature: envelope.signature().clone() };
@@ -73,9 +73,14 @@ async fn change(orderer: &Orderer, path: &str, text: &str) {
     let mut draft = Draft::new(update);
     draft.sign(&admin("orderer-admin-msp")).unwrap();
     let envelope = draft.envelope(&admin("orderer-admin-msp"), SystemTime::now()).unwrap();
-    let height = channel.board().height();
+    let (height, sequence) = (channel.board().height(), channel.rules().bundle().sequence);
     assert_eq!(send(orderer, envelope).await, (Status::Success, String::new()), "{path}");
     reach(&channel, height + 1).await;
+    // That block may be of a channel that was created before.
+    let mut standing = channel.board().standing();
+    while channel.rules().bundle().sequence == sequence {
+        standing.changed().await.unwrap();
+    }
 }
 
 fn first_block(channel: &Channel) -> Bytes {

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::broker::{Broker, WITH_USERS, tool};
-use crate::settings::write;
+use crate::harness::process::Node;
+use crate::settings::{kafka_of, write};
 
 /// The scripts that remedies name, and the classes that they run.
 const TOOLS: &[(&str, &str)] =
@@ -61,10 +62,6 @@ async fn make_topic(settings: Settings) {
     tokio::task::spawn_blocking(move || drop(log)).await.unwrap();
 }
 
-fn settings(broker: &Broker) -> Settings {
-    Settings { brokers: vec![broker.address()], topic_replication: 1, ..Settings::default() }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_that_are_wrong_are_mended_by_the_commands_that_are_printed() {
     let wrong = ["log.retention.ms=604800000", "message.max.bytes=1048588", "log.cleanup.policy=compact"];
@@ -73,7 +70,7 @@ async fn settings_that_are_wrong_are_mended_by_the_commands_that_are_printed() {
     let (empty, exit) = doctor(folder.path());
     assert_eq!(found(&empty, "topic"), "is not there; would be made with 1 copies");
     assert_eq!(exit, 1);
-    make_topic(settings(&broker)).await;
+    make_topic(kafka_of(&broker)).await;
 
     let (before, exit) = doctor(folder.path());
     assert_eq!(exit, 1);
@@ -115,7 +112,7 @@ async fn settings_that_are_wrong_are_mended_by_the_commands_that_are_printed() {
 async fn rights_that_are_missing_are_granted_by_the_commands_that_are_printed() {
     let (broker, folder) = (Broker::start(WITH_USERS), TempDir::new().unwrap());
     let sasl = Sasl { mechanism: SaslMechanism::Plain, user: "ann".into(), password: "right".into() };
-    make_topic(Settings { sasl: Some(sasl), ..settings(&broker) }).await;
+    make_topic(Settings { sasl: Some(sasl), ..kafka_of(&broker) }).await;
     write(folder.path(), &broker);
     let file = folder.path().join("orderer.yaml");
     let guest = "  SASLPlain: {Enabled: true, User: guest, Password: guest}\n";
@@ -145,6 +142,17 @@ async fn rights_that_are_missing_are_granted_by_the_commands_that_are_printed() 
         assert_eq!(found(&report, what), "allowed");
     }
     assert_eq!(found(&report, "first offset"), "0, end 1", "looking leaves no record behind");
+}
+
+#[test]
+fn beside_a_node_of_dev_its_brokers_and_its_topic_are_looked_at() {
+    let (broker, folder) = (Broker::shared(), TempDir::new().unwrap());
+    let node = Node::start_in(folder.path(), &["--kafka", &broker.address()]);
+    let (report, _) = doctor(folder.path());
+    assert_eq!(report["clusters"][0]["brokers"][0], broker.address());
+    assert_eq!(report["clusters"][0]["channels"][0], "demo");
+    assert_eq!(found(&report, "first offset"), "0, end 1", "the node's greeting");
+    assert!(node.stop().status.success());
 }
 
 /// Looks again until the broker has heard of what its controller has agreed to.

@@ -1,26 +1,34 @@
 //! Orderers that share a broker, killed at any moment while their channel gets a filter and a batch policy: the same
-//! blocks on all, and everything acknowledged in exactly one of them.
+//! blocks on all, and everything acknowledged in exactly one of them. Without RADDLE_1_0, as beside Go orderers, in at
+//! least one, and in several only where it was appended again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use raddle::admin::modules::{Kind, OWNER, Spec, with};
 use raddle::client::{Client, Patience};
 use raddle::network::DevNetwork;
-use raddle_proto::common::{Block, Config};
+use raddle_core::ids::{ChannelId, Offset};
+use raddle_ordering::OrderedLog as _;
+use raddle_ordering::kafka::KafkaLog;
+use raddle_proto::common::Config;
+use raddle_proto::wire::{Envelope, KafkaMessage};
 use raddle_rules::profile::ModuleLimits;
+use raddle_rules::shipped::EMPTY;
 use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::harness::admin::{Admin, filter, with_value};
+use crate::harness::dist;
 use crate::harness::filters::refuses_longer;
 use crate::harness::process::Node;
-use crate::harness::sender::Sender;
-use crate::harness::{dist, metadata_values};
-use crate::settings::write_for;
+use crate::harness::sender::{Followed, Sender};
+use crate::ledgers::all_is_in_equal_ledgers;
+use crate::settings::{kafka_of, write_for};
 
 const ORDERERS: usize = 3;
 
@@ -30,9 +38,14 @@ const KILLS: usize = 20;
 /// Bytes of an envelope's data.
 const BYTES: usize = 2000;
 
-/// Most answers that an orderer gives in a round: thousands of envelopes in all, with `RADDLE_SOAK` a hundred thousand.
+/// Least envelopes that are acknowledged in all.
+fn envelopes_min() -> usize {
+    if std::env::var_os("RADDLE_SOAK").is_some() { 100_000 } else { 10_000 }
+}
+
+/// Most answers that an orderer gives in a round: with half of it on average, all rounds make about so many envelopes.
 fn answers_max() -> u64 {
-    if std::env::var_os("RADDLE_SOAK").is_some() { 4000 } else { 400 }
+    (envelopes_min() / ORDERERS / KILLS * 2) as u64
 }
 
 /// Three orderers of one channel, each a process, and a client of each.
@@ -41,7 +54,7 @@ struct Fleet {
     nodes: Vec<Node>,
     senders: Vec<Sender>,
     admin: Admin,
-    _broker: Broker,
+    broker: Broker,
     _folder: TempDir,
 }
 
@@ -58,7 +71,7 @@ impl Fleet {
         }
         let nodes = folders.iter().map(|folder| Node::start_by_settings(folder)).collect();
         let senders = (0..ORDERERS).map(|_| Sender::of(&network)).collect();
-        Self { folders, nodes, senders, admin: Admin::of(&network), _broker: broker, _folder: folder }
+        Self { folders, nodes, senders, admin: Admin::of(&network), broker, _folder: folder }
     }
 
     async fn client(&self, orderer: usize) -> Client {
@@ -95,14 +108,57 @@ impl Fleet {
         self.senders.iter().flat_map(|sender| sender.acknowledged.iter().cloned()).collect()
     }
 
-    /// The blocks of an orderer up to this height.
-    async fn blocks(&self, orderer: usize, height: u64) -> Vec<Block> {
-        let mut deliveries = self.admin.blocks_from(&self.client(orderer).await, 0);
-        let mut blocks = Vec::new();
-        while (blocks.len() as u64) < height {
-            blocks.push(deliveries.next().await.unwrap().unwrap());
+    /// Sends more until there are as many envelopes as there should be.
+    async fn fill(&mut self) {
+        let missing = envelopes_min().saturating_sub(self.acknowledged().len());
+        let refusals = self.senders[0].send_some(&self.nodes[0].address, BYTES, missing).await;
+        assert_eq!(refusals, [""; 0]);
+    }
+
+    /// Everything acknowledged is in a block of each orderer, and the orderers have equal blocks.
+    async fn all_is_in_equal_ledgers(&mut self) -> Followed {
+        self.senders[0].acknowledged = self.acknowledged();
+        let addresses: Vec<_> = self.nodes.iter().map(|node| node.address.clone()).collect();
+        all_is_in_equal_ledgers(&self.senders[0], &self.admin, &addresses).await
+    }
+
+    /// Where the channel's topic has each envelope, by its signature: its offset there, and its original one.
+    async fn records(&self) -> BTreeMap<Bytes, Vec<(Offset, i64)>> {
+        let log = KafkaLog::open(kafka_of(&self.broker)).unwrap();
+        let channel = ChannelId("demo".into());
+        let end = log.append(&channel, KafkaMessage::Connect.marshal()).await.unwrap();
+        let (mut records, mut places) = (log.read(&channel, Offset(0)), BTreeMap::<_, Vec<_>>::new());
+        loop {
+            let record = records.next().await.unwrap().unwrap();
+            if record.offset == end {
+                tokio::task::spawn_blocking(move || drop((records, log))).await.unwrap();
+                return places;
+            }
+            if let KafkaMessage::Regular(regular) = KafkaMessage::unmarshal(record.value).unwrap() {
+                let envelope = Envelope::unmarshal(regular.payload).unwrap();
+                let signature = Bytes::copy_from_slice(envelope.signature());
+                places.entry(signature).or_default().push((record.offset, regular.original_offset));
+            }
         }
-        blocks
+    }
+
+    /// What came of it, for those who watch, and how long it took.
+    fn tell(&self, followed: &Followed, began: Instant) {
+        println!(
+            "{} envelopes of {BYTES} bytes acknowledged, {} committed in {} blocks, {} of them doubled; {} s",
+            self.senders[0].acknowledged.len(),
+            followed.places.len(),
+            followed.height,
+            followed.doubles().count(),
+            began.elapsed().as_secs(),
+        );
+    }
+
+    fn stop(self) {
+        for node in self.nodes {
+            let ended = node.stop();
+            assert!(ended.status.success(), "{}", ended.said);
+        }
     }
 }
 
@@ -116,9 +172,14 @@ fn batch_policy() -> Spec {
     }
 }
 
+/// A filter that lets everything pass; each config sequence gets another one.
+fn guard(config: &Config) -> Spec {
+    Spec { version: config.sequence.to_string(), ..filter("guard", EMPTY.bytes, &[]) }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orderers_that_are_killed_and_reloaded_have_equal_ledgers_and_lose_and_double_nothing() {
-    let (mut fleet, random) = (Fleet::start(), RandomState::new());
+    let (mut fleet, random, began) = (Fleet::start(), RandomState::new(), Instant::now());
     let capability = "/Channel/Orderer/Capabilities/capabilities/RADDLE_1_0";
     fleet.change(0, |config| with_value(config, capability, "{}")).await;
     for kill in 0..KILLS {
@@ -134,23 +195,36 @@ async fn orderers_that_are_killed_and_reloaded_have_equal_ledgers_and_lose_and_d
         }
         fleet.round(kill % ORDERERS, answers).await;
     }
-    let acknowledged = fleet.acknowledged();
-    assert!(acknowledged.len() as u64 > answers_max());
-    let newest = fleet.admin.newest(&fleet.client(0).await).await.unwrap();
-    for (orderer, node) in fleet.nodes.iter().enumerate() {
-        fleet.senders[orderer].acknowledged = acknowledged.clone();
-        fleet.senders[orderer].all_is_in_one_block_each(&node.address).await;
+    fleet.fill().await;
+    let followed = fleet.all_is_in_equal_ledgers().await;
+    fleet.tell(&followed, began);
+    assert_eq!(followed.doubles().collect::<Vec<_>>(), []);
+    fleet.stop();
+}
+
+/// The config changes while envelopes are on their way, so that all orderers append those again which are stale.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_capability_an_envelope_is_in_several_blocks_only_if_it_was_appended_again() {
+    let (mut fleet, random, began) = (Fleet::start(), RandomState::new(), Instant::now());
+    for kill in 0..KILLS {
+        let victim = kill % ORDERERS;
+        let answers = [0, 1, 2].map(|place| random.hash_one((kill, place)));
+        let (admin, client) = (fleet.admin.clone(), fleet.client((victim + 1) % ORDERERS).await);
+        let change = tokio::spawn(async move {
+            admin.change_until_taken(&client, |config| with(config, &guard(config), OWNER).unwrap()).await
+        });
+        fleet.round(victim, answers).await;
+        assert!(change.await.unwrap().unwrap());
     }
-    let height = newest.header.unwrap().number + 1;
-    let first = fleet.blocks(0, height).await;
-    for orderer in 1..ORDERERS {
-        for (ours, theirs) in first.iter().zip(fleet.blocks(orderer, height).await) {
-            assert_eq!((&ours.header, &ours.data), (&theirs.header, &theirs.data), "orderer {orderer}");
-            assert_eq!(metadata_values(ours), metadata_values(&theirs), "orderer {orderer}");
-        }
+    fleet.fill().await;
+    let followed = fleet.all_is_in_equal_ledgers().await;
+    fleet.tell(&followed, began);
+    let records = fleet.records().await;
+    let is_again = |records: &Vec<(Offset, i64)>| records.iter().any(|(_, original)| *original > 0);
+    assert!(records.values().any(is_again), "nothing was appended again");
+    for (signature, blocks) in followed.doubles() {
+        let records = &records[signature];
+        assert!(is_again(records), "in blocks {blocks:?}, of records {records:?}");
     }
-    for node in fleet.nodes {
-        let ended = node.stop();
-        assert!(ended.status.success(), "{}", ended.said);
-    }
+    fleet.stop();
 }

@@ -15,6 +15,7 @@ use raddle_proto::common::{HeaderType, Status};
 use raddle_serve::channels::Condition;
 use tempfile::TempDir;
 
+use crate::broker::admin::{Admin as Topics, Foreign};
 use crate::broker::{Broker, free_port};
 use crate::harness::golden;
 use crate::harness::orderer::{reach, settings};
@@ -50,9 +51,13 @@ fn channel(orderer: &Orderer, id: &str) -> Arc<Channel> {
 
 /// Sends one envelope to a channel.
 async fn send(orderer: &Orderer, id: &str) -> Result<(), Refusal> {
+    send_bytes(orderer, id, b"hello".to_vec()).await
+}
+
+async fn send_bytes(orderer: &Orderer, id: &str, data: Vec<u8>) -> Result<(), Refusal> {
     let client = Client::connect(&orderer.address().to_string(), Patience::default()).await.unwrap();
     let org1 = Signer::from_msp_dir("Org1MSP", &golden("org1-admin-msp")).unwrap();
-    let (id, data) = (ChannelId(id.into()), b"hello".to_vec());
+    let id = ChannelId(id.into());
     let envelope = org1.envelope(&id, HeaderType::Message, data, SystemTime::now()).unwrap();
     match client.broadcast(tokio_stream::once(message(&envelope))).next().await.unwrap() {
         Some(Answer::Taken) => Ok(()),
@@ -156,5 +161,81 @@ async fn an_orderer_without_its_brokers_serves_and_says_what_it_waits_for() {
     assert!(cause.starts_with("the channel waits for its ordered log: "), "{cause}");
     broker.run();
     while send(&orderer, RAFT).await.is_err() {}
+    orderer.stop().await.unwrap();
+}
+
+/// Puts records of somebody else into a channel's topic.
+fn fill(broker: &Broker, id: &str, records: usize) {
+    let foreign = Foreign::new(&broker.address(), &ChannelId(id.into()), &[]);
+    (0..records).for_each(|_| foreign.put(None, Some(b"somebody else's"), None));
+    foreign.flush();
+}
+
+/// The one topic is shorter than what was read, the other goes beyond it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_made_anew_halts_its_channel_with_both_values_and_the_other_goes_on() {
+    for (records, is_it) in [(1, "ends before offset"), (60, " had hash ")] {
+        let (folder, broker) = (TempDir::new().unwrap(), Broker::start(&[]));
+        let orderer = start(folder.path(), &broker, BOTH).await;
+        order(&orderer, RAFT).await;
+        order(&orderer, RAFT).await;
+        let (topics, raft) = (Topics::new(&broker), ChannelId(RAFT.into()));
+        topics.delete(&raft);
+        topics.make(&raft, &[]);
+        fill(&broker, RAFT, records);
+        let sentence = halt(&orderer, RAFT).await;
+        assert!(sentence.contains(is_it), "{records}: {sentence}");
+        let values = [" will have offset 1:", ", the log has "];
+        assert!(values.iter().any(|it| sentence.contains(it)), "{sentence}");
+        assert!(sentence.contains("back as it was"), "{sentence}");
+        let refusal = send(&orderer, RAFT).await.unwrap_err();
+        assert_eq!(refusal.detail.text("cause"), Some(sentence.as_str()));
+        order(&orderer, KAFKA).await;
+        orderer.stop().await.unwrap();
+        // A restart changes nothing.
+        let orderer = start(folder.path(), &broker, BOTH).await;
+        let sentence = halt(&orderer, RAFT).await;
+        assert!(sentence.contains(is_it) && sentence.contains("back as it was"), "{sentence}");
+        order(&orderer, KAFKA).await;
+        orderer.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_went_before_they_were_read_halt_their_channel_with_what_to_do() {
+    let (folder, broker) = (TempDir::new().unwrap(), Broker::start(&[]));
+    let orderer = start(folder.path(), &broker, BOTH).await;
+    order(&orderer, RAFT).await;
+    orderer.stop().await.unwrap();
+    let (topics, raft) = (Topics::new(&broker), ChannelId(RAFT.into()));
+    fill(&broker, RAFT, 10);
+    let first = topics.end(&raft) - 2;
+    topics.forget_before(&raft, first);
+    let orderer = start(folder.path(), &broker, BOTH).await;
+    let sentence = halt(&orderer, RAFT).await;
+    assert!(sentence.contains("no longer holds offset "), "{sentence}");
+    let remedy =
+        format!(", its first is {first}: take the channel's ledger from an orderer that has read on");
+    assert!(sentence.contains(&remedy) && sentence.contains("retention.ms=-1"), "{sentence}");
+    order(&orderer, KAFKA).await;
+    orderer.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_that_is_too_large_for_the_brokers_is_refused_before_it_is_sent() {
+    let (folder, broker) = (TempDir::new().unwrap(), Broker::start(&["message.max.bytes=50000"]));
+    let orderer = start(folder.path(), &broker, BOTH).await;
+    order(&orderer, KAFKA).await;
+    let (topics, channel) = (Topics::new(&broker), ChannelId(KAFKA.into()));
+    let before = topics.end(&channel);
+    let refusal = send_bytes(&orderer, KAFKA, vec![0; 60_000]).await.unwrap_err();
+    let answer = (refusal.status, refusal.info.as_str());
+    assert_eq!(answer, (Status::ServiceUnavailable as i32, "cannot enqueue"));
+    let cause = refusal.detail.text("cause").unwrap();
+    assert!(cause.starts_with("the record has 6") && cause.contains("takes at most 49"), "{cause}");
+    assert!(cause.contains("raise max.message.bytes of the topic"), "{cause}");
+    assert_eq!(refusal.detail.text("outcome"), Some("not ordered"));
+    assert_eq!(topics.end(&channel), before);
+    order(&orderer, KAFKA).await;
     orderer.stop().await.unwrap();
 }

@@ -6,9 +6,15 @@ mod broker;
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod brokers;
 mod doctor;
 mod example;
 mod fleet;
+mod foreign;
+mod ledgers;
 mod logs;
+mod network;
 mod recorded;
 mod settings;
+mod takeover;
+mod trio;

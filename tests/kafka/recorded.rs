@@ -10,7 +10,7 @@ use raddle::logs::Mapping;
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_core::ids::{ChannelId, Offset};
 use raddle_ordering::OrderedLog as _;
-use raddle_ordering::kafka::{self, KafkaLog};
+use raddle_ordering::kafka::KafkaLog;
 use raddle_proto::common::HeaderType;
 use raddle_proto::orderer::SeekInfo;
 use raddle_proto::orderer::seek_info::SeekErrorResponse;
@@ -22,7 +22,7 @@ use crate::harness::cases::{broadcast_cases, config_update_cases};
 use crate::harness::orderer::{blocks_of, reach, same, settings, wait_for_channel};
 use crate::harness::process::Node;
 use crate::harness::{Recorded, golden};
-use crate::settings::{load, write};
+use crate::settings::{kafka_of, load, write};
 
 fn admin(msp_id: &str, folder: &str) -> Signer {
     Signer::from_msp_dir(msp_id, &golden(folder)).unwrap()
@@ -86,13 +86,7 @@ async fn a_node_on_a_broker_answers_as_the_recorded_orderer_did() {
 async fn recorded_topics_on_a_broker_become_the_recorded_blocks() {
     let (broker, folder) = (Broker::start(&[]), TempDir::new().unwrap());
     let recorded = [("syschannel", Recorded::syschannel()), ("mychannel", Recorded::mychannel())];
-    let quiet = kafka::Settings {
-        brokers: vec![broker.address()],
-        topic_replication: 1,
-        greeting: None,
-        ..kafka::Settings::default()
-    };
-    let log = KafkaLog::open(quiet).unwrap();
+    let log = KafkaLog::open(kafka_of(&broker)).unwrap();
     for (channel, recorded) in &recorded {
         let id = ChannelId((*channel).to_owned());
         let appends: Vec<_> = recorded.records().into_iter().map(|record| log.append(&id, record)).collect();

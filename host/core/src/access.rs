@@ -117,6 +117,14 @@ impl Access {
         Self { policies, members }
     }
 
+    /// Certificates that the organisations name as authorities of TLS, roots and intermediates, each a text in PEM.
+    ///
+    /// Source: fabric v2.5.16 `orderer/common/server/main.go` `updateTrustedRoots`.
+    pub fn tls_authorities(&self) -> impl Iterator<Item = &Bytes> {
+        let msps = self.members.0.manager().msps();
+        msps.flat_map(|msp| msp.tls_roots().iter().chain(msp.tls_intermediates()))
+    }
+
     /// The policies, for who asks several about the same signers.
     pub(crate) fn policies(&self) -> PolicyManager<'_> {
         self.policies.root()

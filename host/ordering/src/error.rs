@@ -47,7 +47,11 @@ impl Error for Cause {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
     /// The record is larger than the log takes.
-    #[error("the record has {size_bytes} bytes, the ordered log takes at most {limit_bytes}")]
+    #[error(
+        "the record has {size_bytes} bytes, the ordered log takes at most {limit_bytes}; with Kafka raise \
+         max.message.bytes of the topic, and message.max.bytes and replica.fetch.max.bytes of the brokers, above the \
+         channel's AbsoluteMaxBytes"
+    )]
     TooLarge {
         /// The record's size.
         size_bytes: u64,
@@ -100,7 +104,10 @@ impl AppendError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadError {
     /// The log no longer holds this place: it begins later.
-    #[error("the ordered log no longer holds offset {from}, its first is {first}")]
+    #[error(
+        "the ordered log no longer holds offset {from}, its first is {first}: take the channel's ledger from an \
+         orderer that has read on, and set retention.ms=-1 and retention.bytes=-1 on the topic, so that no more go"
+    )]
     Gone {
         /// The place that was asked for.
         from: Offset,
@@ -109,7 +116,10 @@ pub enum ReadError {
     },
 
     /// The log ends before this place: it is not the log in which the place was once seen.
-    #[error("the ordered log ends before offset {from}: its next record will have offset {end}")]
+    #[error(
+        "the ordered log ends before offset {from}, its next record will have offset {end}: it was made anew or cut \
+         off; put it back as it was, another one gives other blocks than the ledger has"
+    )]
     Beyond {
         /// The place that was asked for.
         from: Offset,

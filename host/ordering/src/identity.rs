@@ -93,7 +93,10 @@ pub struct Anchor {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Mismatch {
     /// Another log altogether.
-    #[error("the store was built from the {expected}, this is the {found}")]
+    #[error(
+        "the store was built from the {expected}, this is the {found}: map the channel to the log that it had, or make \
+         its ledger anew"
+    )]
     Log {
         /// What the store remembers.
         expected: LogIdentity,
@@ -102,7 +105,10 @@ pub enum Mismatch {
     },
 
     /// Another record at the same place.
-    #[error("the record at offset {offset} had hash {expected}, the log has {found} there")]
+    #[error(
+        "the record at offset {offset} had hash {expected}, the log has {found} there: put the log back as it was, or \
+         make the ledger anew"
+    )]
     Record {
         /// The last record that the store has seen.
         offset: Offset,

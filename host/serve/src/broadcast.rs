@@ -38,6 +38,7 @@ use crate::{
     intake::{Charge, Charges},
     lane::{Lane, Step, Ticket},
     service::atomic_broadcast_server::AtomicBroadcast,
+    tls::TlsClient,
 };
 
 /// How far a server is on its way to its end.
@@ -81,7 +82,9 @@ impl AtomicBroadcast for Service {
 
     async fn deliver(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Blocks>, Status> {
         let charges = request.extensions().get().cloned().unwrap_or_default();
-        let blocks = deliver(self.source.clone(), request.into_inner(), charges, self.phase.clone());
+        let client = request.extensions().get::<TlsClient>().and_then(|TlsClient(client)| client.clone());
+        let source = self.source.clone();
+        let blocks = deliver(source, client, request.into_inner(), charges, self.phase.clone());
         Ok(Response::new(blocks))
     }
 }

@@ -47,6 +47,8 @@ codes! {
     READER_EXPIRED = 1210;
     /// Who reads does not satisfy the channel's policy for readers.
     READER_DENIED = 1211;
+    /// A request for blocks does not carry the hash of the certificate that its connection was made with.
+    SEEK_NOT_BOUND = 1212;
     /// The channel is not served any more.
     CHANNEL_CLOSED = 4201;
     /// A committed block cannot be read.

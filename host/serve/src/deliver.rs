@@ -31,6 +31,7 @@ use crate::{
     clock::Clock,
     codec::Delivered,
     intake::Charges,
+    tls::ClientCertificate,
 };
 
 /// What a client receives. Dropped when the client goes.
@@ -43,16 +44,19 @@ pub(crate) struct Source {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) time_window: Duration,
     pub(crate) send_bytes_max: usize,
+    /// Whether requests must be bound to the certificates of who sends them.
+    pub(crate) is_bound: bool,
 }
 
-/// Serves a stream for as long as `phase` says so.
+/// Serves a stream for as long as `phase` says so. `client` is the certificate that its connection was made with.
 pub(crate) fn deliver(
     source: Source,
+    client: Option<Arc<ClientCertificate>>,
     requests: Streaming<Envelope>,
     charges: Charges,
     phase: watch::Receiver<Phase>,
 ) -> Blocks {
-    let stream = Box::new(DeliverStream { source, requests, charges, session: None });
+    let stream = Box::new(DeliverStream { source, client, requests, charges, session: None });
     let blocks = stream::try_unfold(State::Open(stream, phase), |state| async {
         let (mut stream, mut phase) = match state {
             State::Open(stream, phase) => (stream, phase),
@@ -94,6 +98,7 @@ enum Step {
 
 struct DeliverStream {
     source: Source,
+    client: Option<Arc<ClientCertificate>>,
     requests: Streaming<Envelope>,
     charges: Charges,
     session: Option<Session>,
@@ -135,6 +140,9 @@ impl DeliverStream {
         let _charge = self.charges.next();
         let Source { channels, clock, time_window, .. } = &self.source;
         let request = Request::read(envelope, clock.now(), *time_window)?;
+        if self.source.is_bound {
+            request.check_binding(self.client.as_deref())?;
+        }
         let channel = channels.find_blocks(&request.channel_id).ok_or(NotDelivered::UnknownChannel)?;
         Session::open(channel, request, Arc::clone(clock)).await
     }

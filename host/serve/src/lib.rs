@@ -6,6 +6,8 @@
 //! - [`deliver`]: one stream of Deliver, from a range asked for to its blocks
 //! - [`intake`]: what all streams of a server may hold together
 //! - [`server`]: the socket, its limits, health and reflection
+//! - [`tls`]: TLS on a socket, for this listener and any other
+//! - [`participation`]: channel participation over HTTP, for admins
 //! - [`clock`]: the time of day, which tests may set
 //! - [`client`]: the client's side of the same service
 //!
@@ -22,7 +24,9 @@ mod connections;
 pub mod deliver;
 pub mod intake;
 mod lane;
+pub mod participation;
 pub mod server;
+pub mod tls;
 
 /// The client's side of `AtomicBroadcast`, generated from `proto/fabric/orderer/ab.proto`.
 #[allow(missing_docs, clippy::all, rustdoc::all)]

@@ -1,6 +1,6 @@
 //! A socket on which an orderer is served.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, time};
 use tonic::transport::{self, server::TcpIncoming};
@@ -15,6 +15,7 @@ use crate::{
     deliver::Source,
     intake::{Intake, IntakeLimits},
     service::atomic_broadcast_server::AtomicBroadcastServer,
+    tls::{Acceptor, secured},
 };
 
 /// The name under which health reports on Broadcast and Deliver.
@@ -61,6 +62,10 @@ pub struct ServerSettings {
     pub keepalive_timeout: Duration,
     /// The same on the level of TCP, where the kernel asks; 15 s, as Go's sockets do. `None`: never.
     pub tcp_keepalive: Option<Duration>,
+    /// How long a client may take to begin to speak HTTP/2; 5 s.
+    ///
+    /// Source: fabric v2.5.16 `internal/pkg/comm/config.go` `DefaultConnectionTimeout`; grpc-go `ConnectionTimeout`.
+    pub connection_timeout: Duration,
     /// How long envelopes that were received may take to be answered when the server stops; 10 s.
     pub drain_max: Duration,
 }
@@ -79,6 +84,7 @@ impl Default for ServerSettings {
             connection_window_bytes: 4 << 20,
             keepalive_interval: Some(Duration::from_secs(2 * 60 * 60)),
             keepalive_timeout: Duration::from_secs(20),
+            connection_timeout: Duration::from_secs(5),
             tcp_keepalive: Some(Duration::from_secs(15)),
             drain_max: Duration::from_secs(10),
         }
@@ -112,6 +118,7 @@ pub struct Server {
     listener: TcpListener,
     health: HealthReporter,
     clock: Arc<dyn Clock>,
+    tls: Option<Acceptor>,
 }
 
 /// Says what gRPC's health service answers. Clones speak for the same server.
@@ -153,13 +160,20 @@ impl Server {
     pub async fn on(listener: TcpListener, channels: Arc<dyn Channels>, settings: ServerSettings) -> Self {
         let health = HealthReporter::new();
         health.set_service_status(ATOMIC_BROADCAST, ServingStatus::Serving).await;
-        Self { channels, settings, listener, health, clock: Arc::new(SystemClock) }
+        Self { channels, settings, listener, health, clock: Arc::new(SystemClock), tls: None }
     }
 
     /// Takes the time from another clock than the system's.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Serves under TLS. If it has its clients' certificates verified, requests for blocks must be bound to them.
+    #[must_use]
+    pub fn with_tls(mut self, acceptor: Acceptor) -> Self {
+        self.tls = Some(acceptor);
         self
     }
 
@@ -193,6 +207,7 @@ impl Server {
             clock: self.clock,
             time_window: settings.time_window,
             send_bytes_max: settings.send_bytes_max,
+            is_bound: self.tls.as_ref().is_some_and(Acceptor::requires_certificates),
         };
         let service = Service { source, limits: settings.lane, phase: phases };
         let broadcast = AtomicBroadcastServer::new(service)
@@ -217,11 +232,18 @@ impl Server {
             .add_service(reflection().build_v1alpha()?);
 
         let mut stopping = phase.subscribe();
-        let served =
-            router.serve_with_incoming_shutdown(limited(incoming, settings.connections_max), async {
-                shutdown.await;
-                phase.send_replace(Phase::Draining);
-            });
+        let incoming = limited(incoming, settings.connections_max, settings.connection_timeout);
+        let until = async {
+            shutdown.await;
+            phase.send_replace(Phase::Draining);
+        };
+        type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), transport::Error>> + Send + 'a>>;
+        let served: Serving<'_> = match self.tls {
+            Some(acceptor) => {
+                Box::pin(router.serve_with_incoming_shutdown(secured(Box::pin(incoming), acceptor), until))
+            }
+            None => Box::pin(router.serve_with_incoming_shutdown(incoming, until)),
+        };
         tokio::select! {
             served = served => served?,
             () = async {

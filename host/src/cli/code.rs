@@ -41,6 +41,8 @@ codes! {
     Refused = 1008;
     /// What was sent is in no block yet.
     NotInABlock = 1009;
+    /// Client and orderer do not get into conversation.
+    NoConversation = 1010;
     /// An envelope's headers cannot be read.
     EnvelopeUnreadable = 1101;
     /// No channel has the id that stands in an envelope.
@@ -79,6 +81,8 @@ codes! {
     ReaderExpired = 1210;
     /// Who reads does not satisfy the channel's policy for readers.
     ReaderDenied = 1211;
+    /// A request for blocks is not bound to its connection's certificate.
+    SeekNotBound = 1212;
     /// A block is not the channel's.
     BlockFault = 1301;
     /// A filter fails at an envelope.
@@ -129,8 +133,10 @@ codes! {
     Settings = 4012;
     /// No log that this node has is to order a channel.
     NotMapped = 4013;
-    /// A channel cannot be joined.
+    /// A channel cannot be joined or removed.
     Join = 4014;
+    /// The blocks of a channel are not pulled.
+    Pull = 4015;
     /// A filter does not run on this orderer.
     FilterLocal = 4101;
     /// The ordered log does not take a record.
@@ -139,6 +145,8 @@ codes! {
     Halted = 4103;
     /// The channel is starting, or the orderer is stopping.
     NotReady = 4104;
+    /// The orderer takes no envelopes and makes no blocks.
+    ReadOnly = 4105;
     /// The channel is not served any more.
     ChannelClosed = 4201;
     /// A committed block cannot be read.
@@ -151,6 +159,8 @@ codes! {
     KafkaUnfit = 4302;
     /// No channel of the node is ordered by Kafka.
     KafkaUnused = 4303;
+    /// What a node rests on is not as it should be.
+    NodeUnfit = 4401;
     /// Our bug.
     Bug = 9001;
 }

@@ -7,8 +7,8 @@ use raddle_core::ids::ChannelId;
 use raddle_proto::common;
 
 use super::channel::signing::SignAs;
-use super::{Code, Exit, Failure, program};
-use crate::client::{self, BlockFault, Client, ClientConfig, Deliveries, Patience, Place};
+use super::{Code, Exit, Failure, program, tls};
+use crate::client::{self, BlockFault, Client, ClientConfig, ClientTls, Deliveries, Patience, Place};
 use crate::identity::Signer;
 
 /// Flags of every command that speaks to an orderer.
@@ -29,6 +29,15 @@ pub struct Flags {
     /// MSP folder of who signs, with signcerts and keystore
     #[arg(long, value_name = "DIR")]
     msp_dir: Option<PathBuf>,
+    /// File with the authorities of the orderer's TLS certificate; without it the connection is made without TLS
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// File with the TLS certificate to present, where the orderer asks for one
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// File with its key
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
 }
 
 /// All that a connection needs, and nothing done yet.
@@ -37,6 +46,7 @@ pub struct Settings {
     /// The channel.
     pub channel: ChannelId,
     signer: Signer,
+    tls: Option<ClientTls>,
     /// Who may sign config updates, if no flag says who does.
     pub admins: Vec<SignAs>,
     /// Whether another command finds the same without flags.
@@ -90,6 +100,9 @@ impl Flags {
             channel: self.channel.clone().or(channel.map(|channel| channel.0.clone())),
             msp_id: self.msp_id.clone(),
             msp_dir: self.msp_dir.clone(),
+            tls_ca: self.tls_ca.clone(),
+            tls_cert: self.tls_cert.clone(),
+            tls_key: self.tls_key.clone(),
             admins: Vec::new(),
         };
         let mut found = None;
@@ -106,8 +119,12 @@ impl Flags {
             channel: flags.channel.or(file.channel),
             msp_id: flags.msp_id.or(file.msp_id),
             msp_dir: flags.msp_dir.or(file.msp_dir),
+            tls_ca: flags.tls_ca.or(file.tls_ca),
+            tls_cert: flags.tls_cert.or(file.tls_cert),
+            tls_key: flags.tls_key.or(file.tls_key),
             admins: file.admins,
         };
+        let tls = tls::read(merged.tls_ca.as_deref(), merged.tls_cert.as_deref(), merged.tls_key.as_deref())?;
         match merged {
             ClientConfig {
                 orderer: Some(orderer),
@@ -115,11 +132,12 @@ impl Flags {
                 msp_id: Some(msp_id),
                 msp_dir: Some(msp_dir),
                 admins,
+                ..
             } => {
                 let signer = Signer::from_msp_dir(&msp_id, &msp_dir)?;
                 let admins = admins.into_iter().map(|it| SignAs { msp_id: it.msp_id, msp_dir: it.msp_dir });
                 let (channel, admins) = (ChannelId(channel), admins.collect());
-                Ok(Settings { orderer, channel, signer, admins, is_of_the_folder })
+                Ok(Settings { orderer, channel, signer, tls, admins, is_of_the_folder })
             }
             incomplete => Err(unconfigured(&incomplete, path)),
         }
@@ -160,7 +178,7 @@ impl Settings {
     ///
     /// The address is none, or nobody answers there.
     pub async fn connect(self) -> Result<Connection, Failure> {
-        let client = Client::connect(&self.orderer, Patience::default()).await?;
+        let client = Client::connect_with(&self.orderer, Patience::default(), self.tls).await?;
         Ok(Connection { client, channel: self.channel, signer: self.signer })
     }
 }
@@ -175,7 +193,8 @@ impl Connection {
     /// The request cannot be signed.
     pub fn deliver(&self, start: Place, stop: Place, is_following: bool) -> Result<Deliveries, Failure> {
         let seek = client::range(start, stop, is_following);
-        let seek = self.signer.seek(&self.channel, &seek, SystemTime::now())?;
+        let hash = self.client.certificate_hash();
+        let seek = self.signer.bound_seek(&self.channel, &seek, SystemTime::now(), hash)?;
         Ok(self.client.deliver(&seek))
     }
 

@@ -14,6 +14,7 @@ use raddle_proto::wire::KafkaMessage;
 use raddle_serve::server::ServerSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::dev_settings::{self, DevSettings};
 use super::{Code, Exit, Failure, compile_worker, files, logging, output, program};
 use crate::client::{Admin, ClientConfig};
 use crate::identity::Signer;
@@ -25,12 +26,15 @@ use crate::orderer::{Orderer, OrdererSettings};
 /// Where it listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:7050";
 
+/// Copies of a topic that is made: one broker does.
+const REPLICATION: u16 = 1;
+
 /// A working node: generated organisations, channel `demo`, a local log or Kafka
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Everything is under the folder; to begin anew, stop the node and delete it.")]
 pub struct Arguments {
     /// Folder for all that the node keeps
-    #[arg(long, value_name = "FOLDER", default_value = ".raddle")]
+    #[arg(long, value_name = "FOLDER", default_value = dev_settings::FOLDER)]
     folder: PathBuf,
     /// Address to listen on; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
@@ -60,6 +64,8 @@ struct Network {
     client: Option<(String, PathBuf)>,
     /// Who signs config updates, as far as the folder has them.
     admins: Vec<Admin>,
+    /// Where the first two come from: the block's file, and MSP id and folder of the signer.
+    origin: (PathBuf, String, PathBuf),
 }
 
 /// Runs until it is told to stop; answers how the process ends.
@@ -77,6 +83,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut stop = Stop::listen()?;
     let network = network(arguments)?;
     let orderer = Orderer::start(OrdererSettings {
+        tls: None,
         folder: arguments.folder.clone(),
         listen: arguments.listen,
         genesis: vec![network.genesis.clone()],
@@ -86,6 +93,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         worker: compile_worker::worker(),
         node: NodeSettings::default(),
         server: ServerSettings::default(),
+        admin: None,
     })
     .await?;
     for (path, error) in orderer.failed() {
@@ -96,6 +104,12 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Failure::new(Code::Bug, Exit::Bug, format!("channel {channel} was started and is not there"))
     })?;
     write_client_config(arguments, &orderer, channel.id(), network.client, network.admins)?;
+    if !arguments.kafka.is_empty() {
+        let (genesis, msp_id, msp_dir) = &network.origin;
+        let (folder, listen, channel) = (&arguments.folder, orderer.address(), channel.id());
+        let (brokers, replication) = (&arguments.kafka, REPLICATION);
+        DevSettings { folder, listen, channel, genesis, msp_id, msp_dir, brokers, replication }.write()?;
+    }
     ready(arguments, &orderer, &channel);
     let exit = wait(&channel, &mut stop).await;
     orderer.stop().await?;
@@ -108,7 +122,7 @@ fn mapping(brokers: &[String]) -> Mapping {
     }
     Mapping::Kafka(Box::new(kafka::Settings {
         brokers: brokers.to_vec(),
-        topic_replication: 1,
+        topic_replication: REPLICATION,
         greeting: Some(KafkaMessage::Connect.marshal()),
         ..kafka::Settings::default()
     }))
@@ -124,6 +138,7 @@ fn network(arguments: &Arguments) -> Result<Network, Failure> {
             signer,
             client: None,
             admins: Vec::new(),
+            origin: (genesis.clone(), msp_id.clone(), msp_dir.clone()),
         });
     }
     let folder = arguments.folder.join("network");
@@ -143,6 +158,7 @@ fn network(arguments: &Arguments) -> Result<Network, Failure> {
         genesis: network.genesis().clone(),
         signer: Signer::from_msp_dir(msp_id, &msp_dir)?,
         client: Some((client_id.to_owned(), client_dir)),
+        origin: (network.genesis_path(), msp_id.to_owned(), msp_dir),
         admins: network
             .admins()
             .map(|(msp_id, msp_dir)| Admin { msp_id: msp_id.to_owned(), msp_dir })
@@ -165,6 +181,7 @@ fn write_client_config(
         msp_id,
         msp_dir,
         admins,
+        ..ClientConfig::default()
     };
     let path = arguments.folder.join("client.yaml");
     config.write(&path).map_err(|error| {

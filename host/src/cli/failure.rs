@@ -139,7 +139,9 @@ impl From<OrdererError> for Failure {
         match error {
             OrdererError::Genesis(_) => Self::new(Code::Genesis, Exit::Usage, sentence),
             OrdererError::Folder { .. } => Self::new(Code::File, Exit::Failed, sentence),
-            OrdererError::Channel(StartError::Ledger(_)) => Self::new(Code::Store, Exit::Failed, sentence),
+            OrdererError::Channel(StartError::Ledger(_)) | OrdererError::Removal(_) => {
+                Self::new(Code::Store, Exit::Failed, sentence)
+            }
             OrdererError::Node(error) | OrdererError::Channel(StartError::Node(error)) => error.into(),
             OrdererError::Server(error) => error.into(),
             OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod as_orderer;
 mod block;
 mod channel;
 mod code;
@@ -8,6 +9,7 @@ mod completions;
 mod connection;
 mod demo;
 mod dev;
+mod dev_settings;
 mod doctor;
 mod failure;
 mod files;
@@ -22,6 +24,7 @@ mod report;
 mod send;
 mod settings;
 mod start;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -65,8 +68,7 @@ enum Command {
     #[command(subcommand)]
     Module(module::Command),
     /// Look whether what a node rests on is set up as it should be
-    #[command(subcommand)]
-    Doctor(doctor::Command),
+    Doctor(doctor::Arguments),
     /// Rebuild a channel's blocks from a dump of its Kafka topic
     Replay(replay::Arguments),
     /// Explain a topic, or an error code such as RDL-4004
@@ -83,13 +85,16 @@ enum Command {
 /// Runs the command that the process was called with.
 #[must_use]
 pub fn run() -> ExitCode {
+    if as_orderer::is_called() {
+        return as_orderer::run();
+    }
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         None => help::overview(),
         Some(Command::Demo) => demo::run(),
         Some(Command::Dev(arguments)) => return dev::run(&arguments).unwrap_or_else(Failure::report),
         Some(Command::Start(arguments)) => return start::run(&arguments).unwrap_or_else(Failure::report),
-        Some(Command::Doctor(command)) => doctor::run(&command),
+        Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         Some(Command::Channel(command)) => channel::run(&command),
         Some(Command::Send(arguments)) => send::run(&arguments),
         Some(Command::Block(command)) => block::run(&command),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::output::printable;
 use super::{Code, Exit, Failure, program};
-use crate::client::{BlockFault, ClientError, ConfigError, Detail, Refusal};
+use crate::client::{BlockFault, ClientError, ConfigError, Detail, Refusal, WireFault};
 
 /// The one place where what a client meets becomes what a person sees.
 impl From<ClientError> for Failure {
@@ -15,15 +15,40 @@ impl From<ClientError> for Failure {
                 .hint("an address is host:port, such as 127.0.0.1:7050"),
             ClientError::Unreachable { .. } => Self::new(Code::Unreachable, Exit::Unreachable, sentence)
                 .hint(format!("look whether it runs; `{} dev` starts one in this folder", program())),
+            ClientError::Wire { fault, .. } => {
+                let failure = Self::new(Code::NoConversation, Exit::Unreachable, sentence);
+                match wire_hint(&fault) {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
             ClientError::Broken { .. } | ClientError::Silent { .. } => {
                 Self::new(Code::BrokenOff, Exit::Unreachable, sentence)
             }
             ClientError::Grpc { detail, .. } => {
                 told(Self::new(code_of(&detail), Exit::Failed, sentence), &detail)
             }
+            ClientError::Unsigned { .. } => Self::new(Code::Msp, Exit::Failed, sentence),
             ClientError::Refused(refusal) => refusal.into(),
         }
     }
+}
+
+fn wire_hint(fault: &WireFault) -> Option<&'static str> {
+    Some(match fault {
+        WireFault::SpeaksTls => "give --tls-ca FILE, with the authorities of the orderer's TLS certificate",
+        WireFault::NoTls => {
+            "leave out --tls-ca, and in client.yaml tls-ca, or ask for the port that speaks TLS"
+        }
+        WireFault::UnknownAuthority => {
+            "--tls-ca names authorities of others; ask the orderer's operator for its own"
+        }
+        WireFault::WrongName { .. } => "write --orderer with one of the certificate's names",
+        WireFault::Expired => "the orderer's operator must renew it; compare the clocks before",
+        WireFault::CertificateRequired => "give --tls-cert FILE and --tls-key FILE",
+        WireFault::NotTaken(_) => "the orderer's log says why; its authorities must have issued --tls-cert",
+        _ => return None,
+    })
 }
 
 impl From<Refusal> for Failure {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use raddle_core::bundle::{Bundle, read_genesis};
 use raddle_ordering::kafka;
 
-use super::{Code, Exit, Failure};
+use super::{Code, Exit, Failure, dev_settings};
 use crate::config::{Problems, Settings, environment};
 use crate::logs::{Chosen, choose};
 use crate::node::NoLog;
 
 /// Which files.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct ConfigFolder {
     /// Folder of orderer.yaml and raddle.yaml [default: $FABRIC_CFG_PATH, ., /etc/hyperledger/fabric]
     #[arg(long, value_name = "FOLDER")]
@@ -19,17 +19,33 @@ pub struct ConfigFolder {
 }
 
 impl ConfigFolder {
+    /// The same; where none is named and no files are here, that of a node of `raddle dev --kafka`.
+    #[must_use]
+    pub fn or_dev(&self) -> Self {
+        Self { config: self.config.clone().or_else(dev_settings::found) }
+    }
+
     /// Reads the settings; warns of what is likely not meant.
     ///
     /// # Errors
     ///
     /// All that is wrong with them, a line each.
     pub fn load(&self) -> Result<Settings, Failure> {
-        let settings = Settings::load(self.config.as_deref(), &environment())?;
+        let (settings, problems) = self.read()?;
+        if problems.0.is_empty() { Ok(settings) } else { Err(problems.into()) }
+    }
+
+    /// The same, where problems do not hide the rest.
+    ///
+    /// # Errors
+    ///
+    /// There is no file.
+    pub fn read(&self) -> Result<(Settings, Problems), Failure> {
+        let (settings, problems) = Settings::read(self.config.as_deref(), &environment())?;
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        Ok(settings)
+        Ok((settings, problems))
     }
 }
 

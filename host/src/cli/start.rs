@@ -1,34 +1,39 @@
 //! `raddle start`: a node by Fabric's `orderer.yaml`.
 
+mod check;
+mod prepare;
+
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use raddle_core::ids::ChannelId;
 use raddle_rules::admission::ExpirationChecks;
 use raddle_serve::server::ServerSettings;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::dev::Stop;
-use super::settings::{ConfigFolder, check_mapped, read_block_0};
-use super::{Code, Exit, Failure, compile_worker, logging};
-use crate::config::{BootstrapMethod, Setting, Settings};
-use crate::identity::Signer;
+use super::output::Output;
+use super::settings::ConfigFolder;
+use super::{Code, Exit, Failure, as_orderer, compile_worker, logging};
+use crate::config::Settings;
 use crate::logs::Mapping;
-use crate::node::{Channel, Doing, Halt, Ledgers, NoObserver, NodeSettings};
-use crate::orderer::{LEDGERS, Orderer, OrdererSettings};
+use crate::node::{Channel, Doing, Halt, NoObserver, NodeSettings};
+use crate::orderer::{Orderer, OrdererSettings};
+use prepare::Prepared;
 
 /// A node, by Fabric's orderer.yaml, raddle.yaml beside it, and $ORDERER_* and $RADDLE_*
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigFolder,
-    /// Print the settings and where each comes from, and start nothing
+    /// Print each setting and where it comes from, and all that is wrong; start nothing
     #[arg(long)]
     check: bool,
+    /// How to print the settings
+    #[arg(long, value_enum, default_value_t, requires = "check")]
+    output: Output,
     /// Tell of each block
     #[arg(long, short)]
     verbose: bool,
@@ -37,30 +42,40 @@ pub struct Arguments {
 /// Runs until it is told to stop; answers how the process ends.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     logging::start(arguments.verbose);
-    let settings = arguments.config.load()?;
+    let (settings, problems) = arguments.config.read()?;
+    let prepared = prepare::prepare(&settings);
     if arguments.check {
-        print(&settings);
+        let faults = prepared.err().unwrap_or_default();
+        check::run(&settings, prepare::all_problems(problems, &faults), arguments.output)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let prepared = match prepared {
+        Ok(prepared) if problems.0.is_empty() => prepared,
+        other => return Err(prepare::failure(problems, other.err().unwrap_or_default())),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
     })?;
-    runtime.block_on(serve(&settings))
+    runtime.block_on(serve(&settings, prepared))
 }
 
-async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
+async fn serve(settings: &Settings, prepared: Prepared) -> Result<ExitCode, Failure> {
     // From here on a signal is waited for, and does not end the process in the middle of something.
     let mut stop = Stop::listen()?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| {
+        Failure::new(Code::Bug, Exit::Bug, format!("signals cannot be waited for: {error}"))
+    })?;
     let orderer = Orderer::start(OrdererSettings {
         folder: settings.folder.value.clone(),
-        listen: listen(settings)?,
-        genesis: bootstrap(settings)?.into_iter().collect(),
+        listen: prepared.listen,
+        tls: settings.tls.clone(),
+        genesis: prepared.genesis.into_iter().collect(),
         logs: Mapping::By {
             ordering: Box::new(settings.ordering.clone()),
             kafka: Box::new(settings.kafka.clone()),
         },
-        signer: Arc::new(Signer::from_msp_dir(&settings.msp_id.value, &settings.msp_dir.value)?),
+        signer: Arc::new(prepared.signer),
         observer: Arc::new(NoObserver),
         worker: compile_worker::worker(),
         node: NodeSettings {
@@ -76,8 +91,12 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
             receive_bytes_max: settings.receive_bytes_max.value,
             send_bytes_max: settings.send_bytes_max.value,
             time_window: settings.time_window.value,
+            keepalive_interval: Some(settings.keepalive_interval.value),
+            keepalive_timeout: settings.keepalive_timeout.value,
+            connection_timeout: settings.connection_timeout.value,
             ..ServerSettings::default()
         },
+        admin: prepared.admin,
     })
     .await?;
     let mut exit = ExitCode::SUCCESS;
@@ -86,15 +105,29 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
         exit =
             Failure::new(Code::Store, Exit::Failed, sentence).hint("the other channels are ordered").report();
     }
+    if let Some(cause) = orderer.read_only() {
+        let sentence = format!("{cause}: blocks can be read, and none are made");
+        exit = Failure::new(Code::ReadOnly, Exit::Failed, sentence)
+            .hint("put a new certificate and its key into General.LocalMSPDir, and start the node again")
+            .report();
+    }
     let (count, folder) = (orderer.node().channels().len(), settings.folder.value.display());
     anstream::println!("ready  {}  {count} channels, state in {folder}", orderer.address());
-    exit = wait(&orderer, &mut stop, exit).await;
+    if let Some(address) = orderer.admin_address() {
+        anstream::println!("admin  {address}");
+    }
+    if as_orderer::is_called() {
+        // What scripts wait for that were written for Fabric's orderer.
+        anstream::eprintln!("Beginning to serve requests");
+    }
+    exit = wait(&orderer, (&mut stop, &mut hangup), exit).await;
     orderer.stop().await?;
     Ok(exit)
 }
 
-/// Waits for the signal to stop. A channel that halts meanwhile is told at once; the others go on.
-async fn wait(orderer: &Orderer, stop: &mut Stop, mut exit: ExitCode) -> ExitCode {
+/// Waits for the signal to stop. A channel that halts meanwhile is told at once; the others go on. A hangup has the
+/// certificates looked at.
+async fn wait(orderer: &Orderer, (stop, hangup): (&mut Stop, &mut Signal), mut exit: ExitCode) -> ExitCode {
     let (mut halts, mut watched) = (JoinSet::new(), BTreeSet::new());
     let mut count = orderer.node().count();
     loop {
@@ -106,97 +139,29 @@ async fn wait(orderer: &Orderer, stop: &mut Stop, mut exit: ExitCode) -> ExitCod
         }
         tokio::select! {
             () = stop.asked() => return exit,
+            _ = hangup.recv() => orderer.certificates().look(),
             Ok(()) = count.changed() => {}
-            Some(halted) = halts.join_next() => if let Ok(Some((channel, halt))) = halted {
-                exit = Failure::new(Code::Halted, Exit::Failed, format!("channel {channel}: {halt}"))
-                    .hint("nothing that was acknowledged is lost; stop the node, mend the cause, start it again")
-                    .report();
+            Some(halted) = halts.join_next() => match halted {
+                Ok((channel, Some(halt))) => {
+                    exit = Failure::new(Code::Halted, Exit::Failed, format!("channel {channel}: {halt}"))
+                        .hint("nothing that was acknowledged is lost; stop the node, mend the cause, start it again")
+                        .report();
+                }
+                // It was removed, and may be joined again.
+                Ok((channel, None)) => drop(watched.remove(&channel)),
+                Err(_) => {}
             },
         }
     }
 }
 
-/// Waits until a channel halts. None if it never will.
-async fn halt(channel: Arc<Channel>) -> Option<(ChannelId, Halt)> {
+/// Waits until a channel halts; none if it is removed first.
+async fn halt(channel: Arc<Channel>) -> (ChannelId, Option<Halt>) {
     let mut doing = channel.board().doing();
-    match doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.as_deref() {
-        Ok(Doing::Halted(halt)) => Some((channel.id().clone(), halt.clone())),
+    let ended = doing.wait_for(|doing| matches!(doing, Doing::Halted(_) | Doing::Stopped)).await;
+    let halt = match ended.as_deref() {
+        Ok(Doing::Halted(halt)) => Some(halt.clone()),
         _ => None,
-    }
-}
-
-fn listen(settings: &Settings) -> Result<SocketAddr, Failure> {
-    let address = format!("{}:{}", settings.listen_address.value, settings.listen_port.value);
-    let failed = |why: String| {
-        let sentence = format!("General.ListenAddress ({}): {address} {why}", settings.listen_address.origin);
-        Failure::new(Code::Settings, Exit::Usage, sentence)
     };
-    let mut addresses =
-        address.to_socket_addrs().map_err(|error| failed(format!("is no address: {error}")))?;
-    addresses.next().ok_or_else(|| failed("has no address".to_owned()))
-}
-
-/// The block of the first channel, if the node has none yet. As in Fabric the file does not matter any more when one
-/// ledger exists.
-///
-/// Differs: Fabric takes the genesis block of a system channel only. Here it may be any channel's.
-///
-/// Source: fabric v2.5.16 `orderer/common/server/main.go` `Main`, `initializeBootstrapChannel`.
-fn bootstrap(settings: &Settings) -> Result<Option<Bytes>, Failure> {
-    if settings.bootstrap_method.value == BootstrapMethod::None || has_ledgers(settings) {
-        return Ok(None);
-    }
-    let file = &settings.bootstrap_file;
-    let (bytes, bundle) = read_block_0(&file.value).map_err(|failure| {
-        let hint = format!(
-            "General.BootstrapFile ({}) names it; for a node without a system channel write \
-             `BootstrapMethod: none` and join channels one by one",
-            file.origin
-        );
-        failure.hint(hint)
-    })?;
-    check_mapped(settings, &bundle)?;
-    Ok(Some(bytes))
-}
-
-/// A folder that cannot be read is told when the node starts.
-fn has_ledgers(settings: &Settings) -> bool {
-    let channels = Ledgers::at(settings.folder.value.join(LEDGERS)).channels();
-    channels.is_ok_and(|channels| !channels.is_empty())
-}
-
-fn print(settings: &Settings) {
-    line("General.ListenAddress", &settings.listen_address, &settings.listen_address.value);
-    line("General.ListenPort", &settings.listen_port, settings.listen_port.value);
-    let method = match settings.bootstrap_method.value {
-        BootstrapMethod::File => "file",
-        BootstrapMethod::None => "none",
-    };
-    line("General.BootstrapMethod", &settings.bootstrap_method, method);
-    line("General.BootstrapFile", &settings.bootstrap_file, settings.bootstrap_file.value.display());
-    line("General.LocalMSPDir", &settings.msp_dir, settings.msp_dir.value.display());
-    line("General.LocalMSPID", &settings.msp_id, &settings.msp_id.value);
-    let window = format!("{:?}", settings.time_window.value);
-    line("General.Authentication.TimeWindow", &settings.time_window, window);
-    let checks = settings.no_expiration_checks.value;
-    line("General.Authentication.NoExpirationChecks", &settings.no_expiration_checks, checks);
-    line("General.MaxRecvMsgSize", &settings.receive_bytes_max, settings.receive_bytes_max.value);
-    line("General.MaxSendMsgSize", &settings.send_bytes_max, settings.send_bytes_max.value);
-    line("FileLedger.Location", &settings.folder, settings.folder.value.display());
-    let ordering = &settings.ordering;
-    line("Ordering.kafka", &ordering.kafka, &ordering.kafka.value);
-    line("Ordering.solo", &ordering.solo, &ordering.solo.value);
-    line("Ordering.etcdraft", &ordering.etcdraft, &ordering.etcdraft.value);
-    for (channel, log) in &ordering.channels {
-        line(&format!("Ordering.channels.{channel}"), log, &log.value);
-    }
-    line("BatchPolicies", &settings.batch_policies, &settings.batch_policies.value);
-    if let Some(from) = &settings.batch_policy_override {
-        line("BatchPolicyOverride.channel", from, &from.value.channel);
-        line("BatchPolicyOverride.offset", from, from.value.offset);
-    }
-}
-
-fn line<T>(key: &str, setting: &Setting<T>, value: impl Display) {
-    anstream::println!("{key}: {value}  # {}", setting.origin);
+    (channel.id().clone(), halt)
 }

@@ -32,7 +32,7 @@ impl Client {
     pub fn broadcast(&self, envelopes: impl Stream<Item = common::Envelope> + Send + 'static) -> Answers {
         let mut stub = self.stub.clone();
         let opening = async move { stub.broadcast(envelopes).await };
-        let incoming = Incoming::new(self.address.clone(), self.patience.answer, opening);
+        let incoming = Incoming::new(self, opening);
         Answers { incoming, is_over: false }
     }
 }

@@ -25,6 +25,13 @@ pub struct ClientConfig {
     pub msp_id: Option<String>,
     /// The identity's MSP folder, with `signcerts` and `keystore`. In the file it is seen from the file's folder.
     pub msp_dir: Option<PathBuf>,
+    /// Certificates of the authorities that the orderer's TLS certificate may come from. Without it there is no TLS.
+    /// This and the two that follow are in the file seen from the file's folder.
+    pub tls_ca: Option<PathBuf>,
+    /// The certificate that the orderer is presented, if it asks for one.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key.
+    pub tls_key: Option<PathBuf>,
     /// Identities that sign config updates, as far as their signatures are needed.
     pub admins: Vec<Admin>,
 }
@@ -105,7 +112,9 @@ impl ClientConfig {
         let read: Option<Self> = serde_saphyr::from_str(&text).map_err(|error| form(path, &error))?;
         let mut config = read.unwrap_or_default();
         if let Some(folder) = path.parent() {
-            config.msp_dir = config.msp_dir.map(|msp_dir| folder.join(msp_dir));
+            for path in [&mut config.msp_dir, &mut config.tls_ca, &mut config.tls_cert, &mut config.tls_key] {
+                *path = path.take().map(|path| folder.join(path));
+            }
             for admin in &mut config.admins {
                 admin.msp_dir = folder.join(&admin.msp_dir);
             }
@@ -126,7 +135,10 @@ impl ClientConfig {
             let text = msp_dir.to_str().ok_or_else(|| io::Error::other("the MSP folder's name is no UTF-8"));
             text.map(str::to_owned)
         };
-        let msp_dir = self.msp_dir.as_deref().map(seen).transpose()?;
+        let seen_of = |path: &Option<PathBuf>| path.as_deref().map(seen).transpose();
+        let msp_dir = seen_of(&self.msp_dir)?;
+        let (tls_ca, tls_cert) = (seen_of(&self.tls_ca)?, seen_of(&self.tls_cert)?);
+        let tls_key = seen_of(&self.tls_key)?;
         fs::create_dir_all(folder)?;
         let mut file = NamedTempFile::with_prefix_in(".raddle-", folder)?;
         writeln!(file, "# What commands in this folder use where no flag says otherwise.")?;
@@ -135,6 +147,9 @@ impl ClientConfig {
             ("channel", &self.channel),
             ("msp-id", &self.msp_id),
             ("msp-dir", &msp_dir),
+            ("tls-ca", &tls_ca),
+            ("tls-cert", &tls_cert),
+            ("tls-key", &tls_key),
         ];
         for (key, value) in entries {
             if let Some(value) = value {
@@ -180,6 +195,9 @@ mod tests {
             channel: Some("demo".into()),
             msp_id: Some("Org\"1\": MSP\n#".into()),
             msp_dir: Some(folder.join(".raddle/org1/ms p")),
+            tls_ca: Some(folder.join(".raddle/tls/ca.pem")),
+            tls_cert: Some("/elsewhere/client.pem".into()),
+            tls_key: Some(folder.join(".raddle/tls/client.key")),
             admins: ["a", "b: c"]
                 .map(|name| Admin { msp_id: name.into(), msp_dir: folder.join(".raddle").join(name) })
                 .into(),

@@ -1,10 +1,11 @@
 //! Asking for blocks.
 
+use futures_util::{StreamExt as _, stream};
 use raddle_proto::common::{self, Status};
 use raddle_proto::orderer::seek_info::SeekBehavior;
 use raddle_proto::orderer::{self, DeliverResponse, deliver_response, seek_position};
 use raddle_proto::wire::Envelope;
-use tokio_stream::StreamExt as _;
+use tokio::sync::oneshot;
 
 use super::incoming::Incoming;
 use super::{Client, ClientError, Refusal, message};
@@ -20,10 +21,13 @@ pub enum Place {
     Number(u64),
 }
 
-/// The blocks of one request.
+/// The blocks of one request. Dropping it ends the stream.
 pub struct Deliveries {
     incoming: Incoming<DeliverResponse>,
     is_over: bool,
+    /// Dropped with this, it ends the half that sends: as long as that is open, the stream counts as one of those that
+    /// the connection may have.
+    _asks: oneshot::Sender<()>,
 }
 
 /// A request for blocks from `start` to `stop`. With `is_following` blocks that do not exist yet are waited for,
@@ -61,10 +65,11 @@ impl Client {
     pub fn deliver(&self, seek: &Envelope) -> Deliveries {
         let mut stub = self.stub.clone();
         // The sending half stays open: an orderer may take its end for the client's.
-        let requests = tokio_stream::once(message(seek)).chain(tokio_stream::pending());
+        let (asks, ends) = oneshot::channel();
+        let requests = tokio_stream::once(message(seek)).chain(stream::pending().take_until(ends));
         let opening = async move { stub.deliver(requests).await };
-        let incoming = Incoming::new(self.address.clone(), self.patience.answer, opening);
-        Deliveries { incoming, is_over: false }
+        let incoming = Incoming::new(self, opening);
+        Deliveries { incoming, is_over: false, _asks: asks }
     }
 }
 

@@ -7,6 +7,8 @@ use raddle_proto::common::Status;
 use serde_json::{Map, Value};
 use tonic::metadata::MetadataMap;
 
+use super::WireFault;
+
 /// Why an exchange with an orderer ended early.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +28,14 @@ pub enum ClientError {
         address: String,
         /// What the system says.
         cause: String,
+    },
+    /// Somebody answers at the address, and the two sides do not get into conversation.
+    #[error("no conversation with the orderer at {address}: {fault}")]
+    Wire {
+        /// The orderer's.
+        address: String,
+        /// Why.
+        fault: WireFault,
     },
     /// The connection broke, or the orderer ended the stream before it had answered. What was sent and not answered
     /// may have been ordered, or not.
@@ -53,6 +63,12 @@ pub enum ClientError {
         cause: String,
         /// What stands in the trailers.
         detail: Detail,
+    },
+    /// A request cannot be signed.
+    #[error("the request cannot be signed: {cause}")]
+    Unsigned {
+        /// Why.
+        cause: String,
     },
     /// The orderer refuses, as Fabric's protocol has it.
     #[error("{0}")]
@@ -88,11 +104,20 @@ impl ClientError {
     }
 
     pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> Self {
-        Self::Unreachable { address: address.to_owned(), cause: innermost(error) }
+        let address = address.to_owned();
+        match WireFault::behind(error) {
+            Some(fault) => Self::Wire { address, fault },
+            None => Self::Unreachable { address, cause: innermost(error) },
+        }
     }
 
-    pub(super) fn of_grpc(address: &str, status: &tonic::Status) -> Self {
+    /// What became of a stream. `fault` is what its connection has noticed meanwhile.
+    pub(super) fn of_grpc(address: &str, status: &tonic::Status, fault: Option<&WireFault>) -> Self {
         let address = address.to_owned();
+        let behind = status.source().and_then(WireFault::behind);
+        if let Some(fault) = behind.as_ref().or(fault) {
+            return Self::Wire { address, fault: fault.clone() };
+        }
         let said = match status.message() {
             "" => format!("{:?}", status.code()),
             message => format!("{:?}: {message}", status.code()),

@@ -6,7 +6,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::{Response, Status, Streaming};
 
-use super::{ClientError, Detail};
+use super::wire::Fault;
+use super::{Client, ClientError, Detail};
 
 /// Answers as they come.
 ///
@@ -15,6 +16,7 @@ use super::{ClientError, Detail};
 pub(super) struct Incoming<T> {
     address: String,
     answer_max: Duration,
+    fault: Fault,
     state: State<T>,
 }
 
@@ -25,11 +27,15 @@ enum State<T> {
 
 impl<T: Send + 'static> Incoming<T> {
     pub(super) fn new(
-        address: String,
-        answer_max: Duration,
+        client: &Client,
         opening: impl Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
     ) -> Self {
-        Self { address, answer_max, state: State::Opening(tokio::spawn(opening)) }
+        Self {
+            address: client.address.clone(),
+            answer_max: client.patience.answer,
+            fault: client.fault.clone(),
+            state: State::Opening(tokio::spawn(opening)),
+        }
     }
 
     /// The next answer; none at the stream's end.
@@ -40,7 +46,7 @@ impl<T: Send + 'static> Incoming<T> {
     pub(super) async fn next(&mut self) -> Result<Option<T>, ClientError> {
         let silence = self.answer_max;
         match timeout(silence, self.next_ever()).await {
-            Ok(outcome) => outcome.map_err(|status| ClientError::of_grpc(&self.address, &status)),
+            Ok(outcome) => outcome.map_err(|status| self.failed(&status)),
             Err(_) => Err(ClientError::Silent { address: self.address.clone(), silence }),
         }
     }
@@ -52,7 +58,11 @@ impl<T: Send + 'static> Incoming<T> {
     /// The stream broke.
     pub(super) async fn next_whenever(&mut self) -> Result<Option<T>, ClientError> {
         let outcome = self.next_ever().await;
-        outcome.map_err(|status| ClientError::of_grpc(&self.address, &status))
+        outcome.map_err(|status| self.failed(&status))
+    }
+
+    fn failed(&self, status: &Status) -> ClientError {
+        ClientError::of_grpc(&self.address, status, self.fault.get())
     }
 
     /// What stands in the trailers, after the last answer. Waits for the stream's end, but not for long: who refuses

@@ -14,11 +14,13 @@ mod error;
 mod fault;
 mod incoming;
 mod verify;
+mod wire;
 
 use std::time::Duration;
 
 use raddle_serve::client::AtomicBroadcastClient;
 use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
 
 pub use broadcast::{Answer, Answers, message};
 pub use config::{Admin, ClientConfig, ConfigError, FILE};
@@ -27,6 +29,7 @@ pub use error::{ClientError, Detail, Refusal};
 pub use fault::{BlockFault, ConfigFault};
 pub(crate) use verify::hex;
 pub use verify::{Config, Verifier, Vouched, block_hash, config_in_force, last_config, offsets};
+pub use wire::{ClientTls, WireFault};
 
 /// Longest envelope sent and longest block received: 100 MiB, as Fabric's orderers and peers have it.
 ///
@@ -59,6 +62,8 @@ pub struct Client {
     address: String,
     patience: Patience,
     stub: AtomicBroadcastClient<Channel>,
+    hash: Option<[u8; 32]>,
+    fault: wire::Fault,
 }
 
 impl Default for Patience {
@@ -76,20 +81,47 @@ impl Client {
     ///
     /// [`ClientError::Address`] if that is no address, [`ClientError::Unreachable`] if nobody answers there.
     pub async fn connect(address: &str, patience: Patience) -> Result<Self, ClientError> {
+        Self::connect_with(address, patience, None).await
+    }
+
+    /// The same, with TLS if `tls` says how.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`], and [`ClientError::Wire`] if the two sides do not get into conversation. That the
+    /// orderer wants TLS, or does not take the client's certificate, may be told by a stream instead.
+    pub async fn connect_with(
+        address: &str,
+        patience: Patience,
+        tls: Option<ClientTls>,
+    ) -> Result<Self, ClientError> {
         check_address(address)?;
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
             .map_err(|error| ClientError::address(address, &error.to_string()))?
             .connect_timeout(patience.connect)
-            .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(Duration::from_secs(20));
-        let channel = endpoint.connect().await.map_err(|error| ClientError::unreachable(address, &error))?;
+        let hash = tls.as_ref().and_then(ClientTls::certificate_hash);
+        let fault = wire::Fault::default();
+        let connector = {
+            let (address, fault) = (address.to_owned(), fault.clone());
+            service_fn(move |_| wire::connect(address.clone(), tls.clone(), fault.clone()))
+        };
+        let channel = endpoint.connect_with_connector(connector).await;
+        let channel = channel.map_err(|error| ClientError::unreachable(address, &error))?;
         let stub = AtomicBroadcastClient::new(channel)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
             .max_decoding_message_size(MESSAGE_BYTES_MAX);
-        Ok(Self { address: address.to_owned(), patience, stub })
+        Ok(Self { address: address.to_owned(), patience, stub, hash, fault })
+    }
+
+    /// SHA-256 of the certificate that the connection is made with, if it is made with one.
+    #[must_use]
+    pub const fn certificate_hash(&self) -> Option<[u8; 32]> {
+        self.hash
     }
 
     /// The orderer's address, as it was given.

@@ -73,6 +73,12 @@ impl Config {
         Ok(Self { number, consensus: consensus.r#type, access })
     }
 
+    /// The number of the config block.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Whether blocks of the channel are cut from a log, so that their consenter metadata are its offsets.
     #[must_use]
     pub fn is_on_a_log(&self) -> bool {

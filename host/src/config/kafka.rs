@@ -4,62 +4,39 @@
 //!
 //! Source: fabric v2.5.16 `orderer/common/localconfig/config.go` `Kafka`.
 
-use std::path::Path;
-use std::time::Duration;
-
 use raddle_ordering::kafka::{Retry, Sasl, SaslMechanism, Settings, Tls, TlsClient};
 use raddle_proto::wire::KafkaMessage;
 
-use super::layer::{Found, Layer, read_text};
+use super::layer::Layer;
 use super::value::{self, Wrong};
-use super::{read, report, text};
-
-/// Fabric's numbers where neither it nor its sample says otherwise.
-///
-/// Source: fabric v2.5.16 `orderer/common/localconfig/config.go` `Defaults`.
-mod defaults {
-    use std::time::Duration;
-
-    pub(super) const SHORT_INTERVAL: Duration = Duration::from_secs(60);
-    pub(super) const SHORT_TOTAL: Duration = Duration::from_secs(10 * 60);
-    pub(super) const LONG_INTERVAL: Duration = Duration::from_secs(10 * 60);
-    pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-    pub(super) const BACKOFF: Duration = Duration::from_millis(100);
-    pub(super) const VERSION: &str = "0.10.2.0";
-    pub(super) const REPLICATION: u16 = 3;
-}
+use super::{by_table, duration, read, report, text};
 
 /// Reads the section. The brokers are left open.
 ///
 /// Differs: an unset `Topic.ReplicationFactor` is 3, as in Fabric's sample; Fabric itself asks for 0, which no broker
 /// grants.
 pub(super) fn read_section(fabric: &mut Layer<'_>, own: &mut Layer<'_>) -> Settings {
-    let replication = read(fabric, "Kafka.Topic.ReplicationFactor", 0, |found| {
+    let replication = by_table(fabric, "Kafka.Topic.ReplicationFactor", |found| {
         // Kafka counts them in 16 bits, with a sign.
         value::number(found, i16::MAX.unsigned_abs().into())
     });
-    let replication = u16::try_from(replication.value).unwrap_or_default();
     Settings {
         tls: tls(fabric),
         sasl: sasl(fabric, own),
         retry: Retry {
-            short_interval: duration(fabric, "Kafka.Retry.ShortInterval", defaults::SHORT_INTERVAL),
-            short_total: duration(fabric, "Kafka.Retry.ShortTotal", defaults::SHORT_TOTAL),
-            long_interval: duration(fabric, "Kafka.Retry.LongInterval", defaults::LONG_INTERVAL),
-            dial_timeout: duration(fabric, "Kafka.Retry.NetworkTimeouts.DialTimeout", defaults::TIMEOUT),
-            read_timeout: duration(fabric, "Kafka.Retry.NetworkTimeouts.ReadTimeout", defaults::TIMEOUT),
-            backoff: duration(fabric, "Kafka.Retry.Producer.RetryBackoff", defaults::BACKOFF),
+            short_interval: duration(fabric, "Kafka.Retry.ShortInterval").value,
+            short_total: duration(fabric, "Kafka.Retry.ShortTotal").value,
+            long_interval: duration(fabric, "Kafka.Retry.LongInterval").value,
+            dial_timeout: duration(fabric, "Kafka.Retry.NetworkTimeouts.DialTimeout").value,
+            read_timeout: duration(fabric, "Kafka.Retry.NetworkTimeouts.ReadTimeout").value,
+            backoff: duration(fabric, "Kafka.Retry.Producer.RetryBackoff").value,
         },
-        topic_replication: if replication == 0 { defaults::REPLICATION } else { replication },
-        version: text(fabric, "Kafka.Version", defaults::VERSION).value,
+        topic_replication: u16::try_from(replication.value).unwrap_or_default(),
+        version: by_table(fabric, "Kafka.Version", value::kafka_version).value,
         is_idempotent: read(own, "Kafka.Idempotent", true, value::boolean).value,
         greeting: Some(KafkaMessage::Connect.marshal()),
         ..Settings::default()
     }
-}
-
-fn duration(layer: &mut Layer<'_>, key: &'static str, default: Duration) -> Duration {
-    read(layer, key, None, value::duration).value.unwrap_or(default)
 }
 
 /// Source: fabric v2.5.16 `orderer/consensus/kafka/config.go` `newBrokerConfig`.
@@ -69,9 +46,9 @@ fn tls(layer: &mut Layer<'_>) -> Option<Tls> {
     if !enabled.value {
         return None;
     }
-    let root_certificates = pem(layer, "Kafka.TLS.RootCAs", "Kafka.TLS.RootCAs.File");
-    let certificate = pem(layer, "Kafka.TLS.Certificate", "Kafka.TLS.Certificate.File");
-    let key = pem(layer, "Kafka.TLS.PrivateKey", "Kafka.TLS.PrivateKey.File");
+    let root_certificates = pem(layer, "Kafka.TLS.RootCAs");
+    let certificate = pem(layer, "Kafka.TLS.Certificate");
+    let key = pem(layer, "Kafka.TLS.PrivateKey");
     if root_certificates.is_empty() {
         let what = "Kafka.TLS.RootCAs names no certificate".to_owned();
         let remedy = "name those that the brokers' certificates come from".to_owned();
@@ -87,36 +64,11 @@ fn tls(layer: &mut Layer<'_>) -> Option<Tls> {
 }
 
 /// PEM texts, as they stand in the file or in the files that it names.
-///
-/// Source: fabric v2.5.16 `common/viperutil/config_util.go` `pemBlocksFromFileDecodeHook`.
-fn pem(layer: &mut Layer<'_>, key: &'static str, file_key: &'static str) -> String {
-    let Some(found) = layer.get(file_key) else {
-        let found = layer.get(key);
-        return found.map(|found| checked(layer, key, &found, value::texts).join("\n")).unwrap_or_default();
-    };
-    let mut texts = Vec::new();
-    for path in checked(layer, file_key, &found, value::list) {
-        match read_text(Path::new(&path)) {
-            Ok(text) => texts.push(text),
-            Err(what) => {
-                let what = format!("{path} {what}");
-                let remedy = "name a file that can be read".to_owned();
-                report(layer, file_key, &found.origin, Wrong { what, remedy });
-            }
-        }
-    }
-    texts.join("\n")
-}
-
-fn checked(
-    layer: &mut Layer<'_>,
-    key: &'static str,
-    found: &Found,
-    parse: impl FnOnce(&Found) -> Result<Vec<String>, Wrong>,
-) -> Vec<String> {
-    parse(found).unwrap_or_else(|wrong| {
+fn pem(layer: &mut Layer<'_>, key: &'static str) -> String {
+    let Some(found) = layer.get(key) else { return String::new() };
+    value::texts(&found).map(|texts| texts.join("\n")).unwrap_or_else(|wrong| {
         report(layer, key, &found.origin, wrong);
-        Vec::new()
+        String::new()
     })
 }
 

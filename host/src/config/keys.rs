@@ -1,106 +1,128 @@
-//! All keys: what may stand in the files, and what their environment variables are called.
+//! All keys: what may stand in the files, what it is, whether it has an effect, and what its variable is called.
+
+mod fabric;
+mod nearest;
+mod raddle;
+
+pub(super) use fabric::ORDERER;
+pub(super) use nearest::nearest;
+pub(super) use raddle::RADDLE;
 
 /// One of the two files, and the variables that override it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Schema {
     /// The file's name without its ending; in upper case the first part of each variable.
     pub name: &'static str,
-    /// Keys that have an effect.
-    pub keys: &'static [&'static str],
-    /// Keys of Fabric that have none here yet, each with all below it.
-    pub without_effect: &'static [&'static str],
-    /// Maps whose keys people choose.
-    pub open_maps: &'static [&'static str],
-    /// Whether a key that is in no list is a problem, or only a warning.
+    /// Everything that may stand in it, in the order in which it is shown.
+    pub keys: &'static [Key],
+    /// Sections in which Fabric passes over keys that it does not know.
+    pub lenient: &'static [&'static str],
+    /// Whether a variable that is no key's is a problem, or only a warning.
     pub is_strict: bool,
 }
 
-/// Fabric's own file.
-///
-/// Differs: Fabric refuses unknown keys; here they are warned of, so that one file serves several versions.
-///
-/// Source: fabric v2.5.16 `orderer/common/localconfig/config.go`.
-pub(super) const ORDERER: Schema = Schema {
-    name: "orderer",
-    keys: &[
-        "General.ListenAddress",
-        "General.ListenPort",
-        "General.TLS.Enabled",
-        "General.BootstrapMethod",
-        "General.BootstrapFile",
-        "General.GenesisMethod",
-        "General.GenesisFile",
-        "General.LocalMSPDir",
-        "General.LocalMSPID",
-        "General.Authentication.TimeWindow",
-        "General.Authentication.NoExpirationChecks",
-        "General.MaxRecvMsgSize",
-        "General.MaxSendMsgSize",
-        "FileLedger.Location",
-        "Kafka.Retry.ShortInterval",
-        "Kafka.Retry.ShortTotal",
-        "Kafka.Retry.LongInterval",
-        "Kafka.Retry.NetworkTimeouts.DialTimeout",
-        "Kafka.Retry.NetworkTimeouts.ReadTimeout",
-        "Kafka.Retry.Producer.RetryBackoff",
-        "Kafka.Topic.ReplicationFactor",
-        "Kafka.Version",
-        "Kafka.TLS.Enabled",
-        "Kafka.TLS.PrivateKey",
-        "Kafka.TLS.PrivateKey.File",
-        "Kafka.TLS.Certificate",
-        "Kafka.TLS.Certificate.File",
-        "Kafka.TLS.RootCAs",
-        "Kafka.TLS.RootCAs.File",
-        "Kafka.SASLPlain.Enabled",
-        "Kafka.SASLPlain.User",
-        "Kafka.SASLPlain.Password",
-    ],
-    without_effect: &[
-        "General.TLS",
-        "General.Keepalive",
-        "General.ConnectionTimeout",
-        "General.Cluster",
-        "General.Profile",
-        "General.BCCSP",
-        "FileLedger.Prefix",
-        "Kafka.Retry.LongTotal",
-        "Kafka.Retry.NetworkTimeouts.WriteTimeout",
-        "Kafka.Retry.Metadata",
-        "Kafka.Retry.Producer.RetryMax",
-        "Kafka.Retry.Consumer",
-        "Kafka.Verbose",
-        "Debug",
-        "Operations",
-        "Metrics",
-        "Admin",
-        "ChannelParticipation",
-        "Consensus",
-    ],
-    open_maps: &[],
-    is_strict: false,
-};
+/// A key that may stand in a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// Its name, with those of the sections around it.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// What counts where nobody sets it, as it would be written; empty for nothing.
+    pub default: &'static str,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Which orderers know it.
+    pub versions: Versions,
+}
 
-/// Our own file beside it.
-pub(super) const RADDLE: Schema = Schema {
-    name: "raddle",
-    keys: &[
-        "Ordering.kafka",
-        "Ordering.solo",
-        "Ordering.etcdraft",
-        "Ordering.channels",
-        "BatchPolicies",
-        "BatchPolicyOverride.channel",
-        "BatchPolicyOverride.offset",
-        "Kafka.Idempotent",
-        "Kafka.SASLScram.Mechanism",
-        "Kafka.SASLScram.User",
-        "Kafka.SASLScram.Password",
-    ],
-    without_effect: &[],
-    open_maps: &["Ordering.channels"],
-    is_strict: true,
-};
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// A text that is not shown.
+    Secret,
+    /// A file or folder, seen from the folder of the settings.
+    Path,
+    Boolean,
+    /// A whole number from 0 to this one.
+    Number(u64),
+    /// A whole number of 64 bits.
+    Integer,
+    Fraction,
+    Duration,
+    /// Bytes, in 32 bits.
+    Size,
+    List,
+    /// A list of [`Kind::Path`].
+    Paths,
+    /// A version of Kafka.
+    KafkaVersion,
+    /// Something of our own, which its reader checks.
+    Own,
+    /// A map of our own, with names that people choose.
+    OwnMap,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It does what it says.
+    Works,
+    /// It does nothing here.
+    NoEffect {
+        /// Why, or what there is instead.
+        why: &'static str,
+        /// Values that ask for nothing.
+        idle: &'static [&'static str],
+    },
+    /// It only says how, where another key that has no effect asks for something.
+    With(&'static str),
+}
+
+/// The lines of Fabric whose orderers take a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    bits: u8,
+}
+
+impl Versions {
+    pub(super) const NONE: Self = Self { bits: 0 };
+    pub(super) const V1: Self = Self { bits: 1 };
+    pub(super) const V1_V2: Self = Self { bits: 3 };
+    pub(super) const V2_V3: Self = Self { bits: 6 };
+    pub(super) const V3: Self = Self { bits: 4 };
+    pub(super) const ALL: Self = Self { bits: 7 };
+
+    /// Those that take both keys.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { bits: self.bits & other.bits }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.bits == 0
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [(1, "1.4"), (2, "2.5"), (4, "3.1")];
+        all.into_iter().filter(|(bit, _)| self.bits & bit != 0).map(|(_, name)| name).collect()
+    }
+}
+
+impl Kind {
+    /// Whether the value may stand in a file that `File:` names.
+    ///
+    /// Source: fabric v2.5.16 `common/viperutil/config_util.go` `stringFromFileDecodeHook`,
+    /// `pemBlocksFromFileDecodeHook`.
+    pub const fn takes_file(self) -> bool {
+        matches!(self, Self::Text | Self::Secret | Self::List)
+    }
+}
 
 impl Schema {
     /// The variable that overrides a key: `ORDERER_GENERAL_LISTENPORT` for `General.ListenPort`.
@@ -110,57 +132,41 @@ impl Schema {
         format!("{}_{key}", self.name).to_uppercase().replace('.', "_")
     }
 
-    /// Whether it overrides a key that has no effect here, though Fabric knows it.
-    pub fn is_variable_without_effect(&self, name: &str) -> bool {
-        self.without_effect.iter().any(|known| {
-            let rest = name.strip_prefix(&self.variable(known));
-            // A section that has keys with an effect is looked at key by key.
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_') && !self.is_section(known))
-        })
-    }
-
-    /// The key as the table writes it. Case does not count, as in Fabric.
-    pub fn find(&self, key: &str) -> Option<&'static str> {
-        self.keys.iter().copied().find(|known| known.eq_ignore_ascii_case(key))
+    /// The key of the table. Case does not count, as in Fabric.
+    pub fn find(&self, key: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|known| known.name.eq_ignore_ascii_case(key))
     }
 
     /// Whether `key` is above keys of the table.
     pub fn is_section(&self, key: &str) -> bool {
-        self.keys.iter().any(|known| is_below(known, key))
+        self.keys.iter().any(|known| is_below(known.name, key))
     }
 
-    /// Whether `key` or one above it has no effect here, though Fabric knows it.
-    pub fn has_no_effect(&self, key: &str) -> bool {
-        self.without_effect.iter().any(|known| known.eq_ignore_ascii_case(key) || is_below(key, known))
+    /// Everything that is above keys of the table.
+    pub fn sections(&self) -> Vec<&'static str> {
+        let above = |name: &'static str| {
+            name.match_indices('.').filter_map(move |(place, _)| name.get(..place)).collect::<Vec<_>>()
+        };
+        let mut sections: Vec<_> = self.keys.iter().flat_map(|key| above(key.name)).collect();
+        sections.sort_unstable();
+        sections.dedup();
+        sections
     }
 
-    /// Whether the keys below `key` are names that people choose.
-    pub fn is_open(&self, key: &str) -> bool {
-        self.open_maps.iter().any(|known| known.eq_ignore_ascii_case(key))
+    /// Whether Fabric passes over what it does not know there.
+    pub fn is_lenient(&self, key: &str) -> bool {
+        self.lenient.iter().any(|section| is_below(key, section))
     }
 
-    /// The key that somebody who wrote `key` may have meant.
+    /// The key or section that somebody who wrote `key` may have meant.
     pub fn nearest(&self, key: &str) -> Option<&'static str> {
-        nearest(key, self.keys.iter().copied())
+        let keys = self.keys.iter().map(|known| known.name);
+        nearest::key(key, &keys.chain(self.sections()).collect::<Vec<_>>())
     }
 }
 
-/// The candidate that is most like `text`, if one is like it at all.
-pub(super) fn nearest<T: AsRef<str>>(text: &str, candidates: impl IntoIterator<Item = T>) -> Option<T> {
-    /// From here on a person sees a slip and no other word.
-    const LIKENESS_MIN: f64 = 0.7;
-    let text = text.to_ascii_lowercase();
-    candidates
-        .into_iter()
-        .map(|known| {
-            (strsim::normalized_damerau_levenshtein(&text, &known.as_ref().to_ascii_lowercase()), known)
-        })
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, known)| known)
-}
-
-fn is_below(key: &str, section: &str) -> bool {
+/// Whether a key stands somewhere in a section. Case does not count.
+pub(super) fn is_below(key: &str, section: &str) -> bool {
     match (key.get(..section.len()), key.get(section.len()..)) {
         (Some(head), Some(rest)) => head.eq_ignore_ascii_case(section) && rest.starts_with('.'),
         _ => false,

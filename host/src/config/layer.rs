@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::keys::{Schema, nearest};
+use super::keys::{Key, Schema, is_below, nearest};
 use super::problem::{Origin, Problem};
-use super::yaml::{self, Entry, Node, Value};
+use super::value::{self, Wrong};
+use super::yaml::{self, Entry, Node, Place, Value};
 
 /// Longer than any that a person writes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What is said where a section is written as one value.
+const SECTION: &str = "here belongs a map";
 
 /// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;
@@ -26,7 +30,7 @@ pub(super) struct Layer<'a> {
     path: PathBuf,
     environment: &'a Environment,
     /// Leaves of the file by the table's key.
-    leaves: BTreeMap<&'static str, (Entry, Value)>,
+    leaves: BTreeMap<&'static str, Found>,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
 }
@@ -48,8 +52,14 @@ impl<'a> Layer<'a> {
                 Err(what) => layer.problem(None, "", what, "make it readable, or name another folder"),
             }
         }
+        layer.take_sections();
         layer.check_variables();
         layer
+    }
+
+    /// What the table says of the keys.
+    pub const fn schema(&self) -> Schema {
+        self.schema
     }
 
     fn take_text(&mut self, text: &str) {
@@ -78,52 +88,84 @@ impl<'a> Layer<'a> {
     }
 
     fn take_entry(&mut self, key: &str, entry: Entry) {
-        let known = self.schema.find(key);
-        match (known, &entry.node.value) {
-            // A map below a key that has keys below it in the table is looked into, unless it has names of people.
-            (_, Value::Map(entries)) if self.schema.is_section(key) && !self.schema.is_open(key) => {
-                let entries = entries.clone();
-                self.take_map(key, entries);
-            }
+        let origin = self.origin(Some(entry.place));
+        match (self.schema.find(key), entry.node.value) {
             (Some(known), value) => {
-                let value = value.clone();
-                self.leaves.insert(known, (entry, value));
+                self.leaves.insert(known.name, Found { value, origin });
             }
+            (None, Value::Map(entries)) if self.schema.is_section(key) => self.take_map(key, entries),
             (None, Value::Null) if self.schema.is_section(key) => {}
-            (None, _) if self.schema.is_section(key) => {
-                self.problem(Some(entry.place), key, "here stands a map", "write its keys below, indented");
+            (None, other) if self.schema.is_section(key) => {
+                let what = format!("here stands {}", value::kind(&other));
+                self.problem(Some(entry.place), key, what, "write its keys below, indented");
             }
-            (None, _) if self.schema.has_no_effect(key) => {}
-            (None, _) => self.unknown(key, &entry),
+            (None, _) => self.unknown(key, origin),
         }
     }
 
-    fn unknown(&mut self, key: &str, entry: &Entry) {
+    fn unknown(&mut self, key: &str, origin: Origin) {
         let remedy = match self.schema.nearest(key) {
             Some(meant) => format!("did you mean {meant}?"),
             None => "remove it".to_owned(),
         };
-        let problem = self.at(Some(entry.place), key, "no such key".to_owned(), remedy);
-        match self.schema.is_strict {
-            true => self.problems.push(problem),
-            false => self.warnings.push(problem),
+        let problem = Problem { origin, key: key.to_owned(), what: "no such key".to_owned(), remedy };
+        match self.schema.is_lenient(key) {
+            true => self.warnings.push(problem),
+            false => self.problems.push(problem),
+        }
+    }
+
+    /// Variables that stand for a whole section, as a JSON object of texts; what the file has there does not count.
+    ///
+    /// Source: fabric v1.4.12 `common/viperutil/config_util.go` `unmarshalJSON`. Later orderers refuse such a variable.
+    fn take_sections(&mut self) {
+        for section in self.schema.sections() {
+            let variable = self.schema.variable(section);
+            let Some(text) = self.variable(&variable) else { continue };
+            let origin = Origin::Environment(variable);
+            let Ok(entries) = serde_json::from_str::<BTreeMap<String, String>>(&text) else {
+                let remedy = format!(
+                    "set ${}_… for each of its keys, or a JSON object of texts",
+                    self.schema.variable(section)
+                );
+                let (key, what) = (section.to_owned(), SECTION.to_owned());
+                self.problems.push(Problem { origin, key, what, remedy });
+                continue;
+            };
+            self.leaves.retain(|key, _| !is_below(key, section));
+            for (name, text) in entries {
+                let key = format!("{section}.{name}");
+                match self.schema.find(&key) {
+                    Some(known) => {
+                        let value = Value::Scalar { text, is_plain: false };
+                        self.leaves.insert(known.name, Found { value, origin: origin.clone() });
+                    }
+                    None => self.unknown(&key, origin.clone()),
+                }
+            }
         }
     }
 
     /// Variables that look like ours and are none: their setting would be silently without effect.
+    ///
+    /// Differs: Fabric passes over them.
     fn check_variables(&mut self) {
-        let known: BTreeSet<String> = self.schema.keys.iter().map(|key| self.schema.variable(key)).collect();
+        let keys: BTreeSet<String> =
+            self.schema.keys.iter().map(|key| self.schema.variable(key.name)).collect();
+        let sections: BTreeSet<String> =
+            self.schema.sections().into_iter().map(|section| self.schema.variable(section)).collect();
+        let files = self.schema.keys.iter().filter(|key| key.kind.takes_file());
+        let files: BTreeSet<String> =
+            files.map(|key| format!("{}_FILE", self.schema.variable(key.name))).collect();
         let prefix = format!("{}_", self.schema.name.to_uppercase());
         for name in self.environment.keys().filter(|name| name.starts_with(&prefix)) {
-            let is_file_of_known = name.strip_suffix("_FILE").is_some_and(|name| known.contains(name));
-            if known.contains(name) || is_file_of_known || self.schema.is_variable_without_effect(name) {
+            if [&keys, &sections, &files].iter().any(|known| known.contains(name)) {
                 continue;
             }
-            let meant = nearest(name, &known);
-            // Fabric's variables are many, and most of them have no effect here yet.
-            if meant.is_none() && !self.schema.is_strict {
-                continue;
-            }
+            // What all have in common makes none alike.
+            let rest = |name: &'_ str| name.strip_prefix(&prefix).unwrap_or_default().to_owned();
+            let meant = nearest(&rest(name), keys.iter().map(|known| rest(known)));
+            let meant = meant.map(|rest| format!("{prefix}{rest}"));
             let problem = Problem {
                 origin: Origin::Environment(name.clone()),
                 key: String::new(),
@@ -137,47 +179,106 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// What is set for a key of the table. What cannot be found out is a problem, and set to nothing.
+    pub fn get(&mut self, key: &'static str) -> Option<Found> {
+        let known = self.schema.find(key)?;
+        self.look(known).unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            None
+        })
+    }
+
     /// What is set for a key of the table. An empty variable sets nothing.
     ///
+    /// # Errors
+    ///
+    /// A file that should hold the value cannot be read.
+    ///
     /// Source: fabric v2.5.16 `common/viperutil/config_util.go` `getKeysRecursively`, `stringFromFileDecodeHook`.
-    pub fn get(&mut self, key: &'static str) -> Option<Found> {
-        let variable = self.schema.variable(key);
-        let set = |name: &str| self.environment.get(name).filter(|value| !value.is_empty()).cloned();
-        if let Some(text) = set(&variable) {
+    pub fn look(&self, key: &Key) -> Result<Option<Found>, Problem> {
+        let variable = self.schema.variable(key.name);
+        let file = format!("{variable}_FILE");
+        if let Some(text) = self.variable(&variable) {
             let value = Value::Scalar { text, is_plain: false };
-            return Some(Found { value, origin: Origin::Environment(variable) });
+            return Ok(Some(Found { value, origin: Origin::Environment(variable) }));
         }
-        if let Some((entry, value)) = self.leaves.get(key)
-            && !matches!(value, Value::Null)
-        {
-            let origin = Origin::File { path: self.path.clone(), place: Some(entry.place) };
-            return Some(Found { value: value.clone(), origin });
-        }
-        let variable = format!("{variable}_FILE");
-        let path = set(&variable)?;
-        let origin = Origin::Environment(variable);
-        match read_text(Path::new(&path)) {
-            Ok(text) => {
-                let value = Value::Scalar { text, is_plain: false };
-                Some(Found { value, origin })
+        match self.leaves.get(key.name).filter(|found| !matches!(found.value, Value::Null)) {
+            Some(Found { value: Value::Map(entries), origin }) if key.kind.takes_file() => {
+                let entry = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case("File"));
+                let Some(entry) = entry else {
+                    return Ok(Some(Found { value: Value::Map(entries.clone()), origin: origin.clone() }));
+                };
+                let from_file = Found {
+                    value: entry.node.value.clone(),
+                    origin: match origin {
+                        Origin::File { .. } => self.origin(Some(entry.place)),
+                        other => other.clone(),
+                    },
+                };
+                let over = self.variable(&file).map(|text| Found {
+                    value: Value::Scalar { text, is_plain: false },
+                    origin: Origin::Environment(file),
+                });
+                self.contents(key, over.unwrap_or(from_file)).map(Some)
             }
-            Err(what) => {
-                let what = format!("{path} {what}");
-                let remedy = "name a file that can be read".to_owned();
-                self.problems.push(Problem { origin, key: key.to_owned(), what, remedy });
-                None
-            }
+            Some(found) => Ok(Some(found.clone())),
+            None if key.kind.takes_file() => match self.variable(&file) {
+                Some(text) => {
+                    let value = Value::Scalar { text, is_plain: false };
+                    let named = Found { value, origin: Origin::Environment(file) };
+                    self.contents(key, named).map(Some)
+                }
+                None => Ok(None),
+            },
+            None => Ok(None),
         }
     }
 
-    fn at(&self, place: Option<yaml::Place>, key: &str, what: String, remedy: String) -> Problem {
-        let origin = Origin::File { path: self.path.clone(), place };
-        Problem { origin, key: key.to_owned(), what, remedy }
+    /// What stands in the files that are named.
+    fn contents(&self, key: &Key, named: Found) -> Result<Found, Problem> {
+        let refused = |Wrong { what, remedy }| Problem {
+            origin: named.origin.clone(),
+            key: format!("{}.File", key.name),
+            what,
+            remedy,
+        };
+        let unread = |what| Wrong { what, remedy: "name a file that can be read".to_owned() };
+        let paths = value::list(&named).map_err(refused)?;
+        if paths.is_empty() {
+            return Err(refused(unread("no file is named".to_owned())));
+        }
+        let place = Place { line: 1, column: 1 };
+        let mut texts = Vec::new();
+        for path in paths {
+            let text =
+                read_text(Path::new(&path)).map_err(|what| refused(unread(format!("{path} {what}"))))?;
+            texts.push(Node { place, value: Value::Scalar { text, is_plain: false } });
+        }
+        let value = match texts.pop() {
+            Some(Node { value, .. }) if texts.is_empty() => value,
+            last => Value::List(texts.into_iter().chain(last).collect()),
+        };
+        Ok(Found { value, origin: named.origin })
     }
 
-    fn problem(&mut self, place: Option<yaml::Place>, key: &str, what: impl Into<String>, remedy: &str) {
-        let problem = self.at(place, key, what.into(), remedy.to_owned());
-        self.problems.push(problem);
+    /// The keys of the file itself, with their places.
+    pub fn in_file(&self) -> impl Iterator<Item = (&'static Key, &Origin)> {
+        let leaves = self.leaves.iter().filter(|(_, found)| matches!(found.origin, Origin::File { .. }));
+        leaves.filter_map(|(name, found)| Some((self.schema.find(name)?, &found.origin)))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn origin(&self, place: Option<Place>) -> Origin {
+        Origin::File { path: self.path.clone(), place }
+    }
+
+    fn problem(&mut self, place: Option<Place>, key: &str, what: impl Into<String>, remedy: &str) {
+        let origin = self.origin(place);
+        let (what, remedy) = (what.into(), remedy.to_owned());
+        self.problems.push(Problem { origin, key: key.to_owned(), what, remedy });
     }
 }
 

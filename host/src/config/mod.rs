@@ -5,10 +5,15 @@
 //! `General.ListenPort`; relative paths are seen from the file. What Fabric does not know stands in a file of its own,
 //! because a Go orderer does not start with keys that it does not know, and must be able to come back.
 //!
-//! [`Settings::load`] finds all problems at once. [`Setting::origin`] tells where each value comes from.
+//! [`Settings::load`] finds all problems at once. [`Setting::origin`] tells where each value comes from, and
+//! [`Settings::effective`] shows all of them. The tables in `keys` say of every key what it is, what counts where
+//! nobody sets it, and whether it has an effect; what has none is warned of.
 //!
 //! Source: fabric v2.5.16 `orderer/common/localconfig/config.go`, `common/viperutil/config_util.go`.
 
+mod admin;
+mod bccsp;
+mod effective;
 mod kafka;
 mod keys;
 mod layer;
@@ -16,15 +21,20 @@ mod ordering;
 mod problem;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use admin::Admin;
+pub use effective::Effective;
+pub use keys::Versions;
 pub use layer::Environment;
 pub use ordering::{BatchPolicies, BatchPolicyOverride, LogChoice, Ordering};
 pub use problem::{Origin, Problem, Problems};
+pub use tls::{PairFault, Tls};
 pub use yaml::Place;
 
 use keys::{ORDERER, RADDLE};
@@ -59,6 +69,8 @@ pub struct Settings {
     pub listen_address: Setting<String>,
     /// `General.ListenPort`. Default, as for 0: 7050.
     pub listen_port: Setting<u16>,
+    /// `General.TLS`: none where `General.TLS.Enabled` is false, as it is by default.
+    pub tls: Option<Tls>,
     /// `General.BootstrapMethod`, or by its older name `General.GenesisMethod`. Default: `file`.
     pub bootstrap_method: Setting<BootstrapMethod>,
     /// `General.BootstrapFile`, or by its older name `General.GenesisFile`. Default: `genesisblock`.
@@ -67,6 +79,16 @@ pub struct Settings {
     pub msp_dir: Setting<PathBuf>,
     /// `General.LocalMSPID`. Default: `SampleOrg`.
     pub msp_id: Setting<String>,
+    /// `General.BCCSP.SW.FileKeyStore.KeyStore`: a folder with the key of that identity, looked into before the MSP's
+    /// own.
+    pub key_store: Option<Setting<PathBuf>>,
+    /// `General.Keepalive.ServerInterval`: how long a connection is silent before its client is asked. Default, as for
+    /// 0: 2 h.
+    pub keepalive_interval: Setting<Duration>,
+    /// `General.Keepalive.ServerTimeout`: how long the client may take to answer. Default, as for 0: 20 s.
+    pub keepalive_timeout: Setting<Duration>,
+    /// `General.ConnectionTimeout`: how long a client may take to become one. Default, as for 0: 5 s.
+    pub connection_timeout: Setting<Duration>,
     /// `General.Authentication.TimeWindow`: how far the clock of who asks for blocks may be from ours. Above zero;
     /// default, as for 0: 15 min.
     pub time_window: Setting<Duration>,
@@ -76,6 +98,8 @@ pub struct Settings {
     pub receive_bytes_max: Setting<usize>,
     /// `General.MaxSendMsgSize`, in bytes. Default, as for 0: 100 MiB.
     pub send_bytes_max: Setting<usize>,
+    /// `Admin` and `ChannelParticipation`.
+    pub admin: Admin,
     /// `FileLedger.Location`: where log and ledgers are. Default: `/var/hyperledger/production/orderer`.
     pub folder: Setting<PathBuf>,
     /// `Kafka` of both files: how brokers are spoken to. Who they are, `Ordering` or a channel's config says.
@@ -86,6 +110,8 @@ pub struct Settings {
     pub batch_policies: Setting<BatchPolicies>,
     /// `BatchPolicyOverride` of `raddle.yaml`.
     pub batch_policy_override: Option<Setting<BatchPolicyOverride>>,
+    /// All keys that have an effect, and those that were set and have none.
+    pub effective: Vec<Effective>,
     /// What does not keep the node from starting, and is likely not meant.
     pub warnings: Vec<Problem>,
 }
@@ -97,6 +123,16 @@ impl Settings {
     ///
     /// Everything that is wrong, in the order of the files.
     pub fn load(folder: Option<&Path>, environment: &Environment) -> Result<Self, Problems> {
+        let (settings, problems) = Self::read(folder, environment)?;
+        if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    /// The same, where problems do not hide the rest: in the place of what is wrong there is its default.
+    ///
+    /// # Errors
+    ///
+    /// There is no file.
+    pub fn read(folder: Option<&Path>, environment: &Environment) -> Result<(Self, Problems), Problems> {
         let Some(orderer) = find_file(folder, environment) else {
             return Err(Problems(vec![no_file(folder, environment)]));
         };
@@ -109,13 +145,19 @@ impl Settings {
         settings.ordering = Ordering::read(&mut own);
         settings.batch_policies = ordering::batch_policies(&mut own);
         settings.batch_policy_override = ordering::batch_policy_override(&mut own);
-        let mut problems: Vec<Problem> = fabric.problems.into_iter().chain(own.problems).collect();
-        if !problems.is_empty() {
-            problems.sort();
-            return Err(Problems(problems));
+        for layer in [&mut fabric, &mut own] {
+            layer.check_kinds(&beside);
+            layer.warn(&beside);
+            settings.effective.extend(layer.effective(&beside));
         }
+        settings.effective.extend(settings.ordering.effective());
+        let mut problems: Vec<Problem> = fabric.problems.into_iter().chain(own.problems).collect();
+        problems.sort();
+        // A value is looked at by its kind and by its reader.
+        problems.dedup();
         settings.warnings = fabric.warnings.into_iter().chain(own.warnings).collect();
-        Ok(settings)
+        settings.warnings.sort();
+        Ok((settings, Problems(problems)))
     }
 }
 
@@ -137,30 +179,31 @@ pub fn environment() -> Environment {
 }
 
 fn read_fabric(layer: &mut Layer<'_>, beside: &Path) -> Settings {
-    /// Source: fabric v2.5.16 `internal/pkg/comm/config.go` `DefaultMaxRecvMsgSize`.
-    const MESSAGE_BYTES: usize = 100 << 20;
-    const MESSAGE_BYTES_MAX: u64 = i32::MAX.unsigned_abs() as u64;
-    let port = read(layer, "General.ListenPort", 0, |found| value::number(found, u16::MAX.into()));
-    let port = or_default(port.map(|port| u16::try_from(port).unwrap_or_default()), 7050);
-    let time = read(layer, "General.Authentication.TimeWindow", None, value::duration);
-    let bytes = |found: &Found| value::number(found, MESSAGE_BYTES_MAX).map(|bytes| bytes as usize);
-    refuse_tls(layer);
+    bccsp::check(layer);
+    let bytes = |layer: &mut Layer<'_>, key| {
+        by_table(layer, key, |found| value::number(found, i32::MAX.unsigned_abs().into()))
+            .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    };
+    let path = |setting: Setting<String>| setting.map(|path| beside.join(path));
+    let port = by_table(layer, "General.ListenPort", |found| value::number(found, u16::MAX.into()));
     Settings {
-        listen_address: text(layer, "General.ListenAddress", "127.0.0.1"),
-        listen_port: port,
+        listen_address: by_table(layer, "General.ListenAddress", value::text),
+        listen_port: port.map(|port| u16::try_from(port).unwrap_or_default()),
+        tls: tls::read_section(layer, &tls::GENERAL, beside),
         bootstrap_method: bootstrap_method(layer),
-        bootstrap_file: {
-            let file = aliased(layer, "General.BootstrapFile", "General.GenesisFile", "genesisblock");
-            file.map(|file| beside.join(file))
-        },
-        msp_dir: text(layer, "General.LocalMSPDir", "msp").map(|path| beside.join(path)),
-        msp_id: text(layer, "General.LocalMSPID", "SampleOrg"),
-        time_window: or_default(time.map(Option::unwrap_or_default), Duration::from_secs(15 * 60)),
+        bootstrap_file: path(aliased(layer, "General.BootstrapFile", "General.GenesisFile")),
+        msp_dir: path(by_table(layer, "General.LocalMSPDir", value::text)),
+        msp_id: by_table(layer, "General.LocalMSPID", value::text),
+        key_store: bccsp::key_store(layer),
+        keepalive_interval: duration(layer, "General.Keepalive.ServerInterval"),
+        keepalive_timeout: duration(layer, "General.Keepalive.ServerTimeout"),
+        connection_timeout: duration(layer, "General.ConnectionTimeout"),
+        time_window: duration(layer, "General.Authentication.TimeWindow"),
         no_expiration_checks: read(layer, "General.Authentication.NoExpirationChecks", false, value::boolean),
-        receive_bytes_max: or_default(read(layer, "General.MaxRecvMsgSize", 0, bytes), MESSAGE_BYTES),
-        send_bytes_max: or_default(read(layer, "General.MaxSendMsgSize", 0, bytes), MESSAGE_BYTES),
-        folder: text(layer, "FileLedger.Location", "/var/hyperledger/production/orderer")
-            .map(|path| beside.join(path)),
+        receive_bytes_max: bytes(layer, "General.MaxRecvMsgSize"),
+        send_bytes_max: bytes(layer, "General.MaxSendMsgSize"),
+        admin: admin::read_sections(layer, beside),
+        folder: path(by_table(layer, "FileLedger.Location", value::text)),
         kafka: raddle_ordering::kafka::Settings::default(),
         ordering: Ordering {
             kafka: Setting::default_of(LogChoice::Channel),
@@ -170,6 +213,7 @@ fn read_fabric(layer: &mut Layer<'_>, beside: &Path) -> Settings {
         },
         batch_policies: Setting::default_of(BatchPolicies::None),
         batch_policy_override: None,
+        effective: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -178,11 +222,6 @@ impl<T> Setting<T> {
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
         Setting { value: change(self.value), origin: self.origin }
     }
-}
-
-/// Fabric takes a zero for a key that nobody set.
-fn or_default<T: Default + PartialEq>(setting: Setting<T>, default: T) -> Setting<T> {
-    if setting.value == T::default() { Setting::default_of(default) } else { setting }
 }
 
 fn read<T>(
@@ -201,27 +240,49 @@ fn read<T>(
     }
 }
 
+/// What is set for a key of Fabric, or what the table says. Fabric takes a zero for a key that nobody set.
+fn by_table<T: Default + PartialEq>(
+    layer: &mut Layer<'_>,
+    key: &'static str,
+    parse: impl Fn(&Found) -> Result<T, Wrong>,
+) -> Setting<T> {
+    let set = read(layer, key, T::default(), &parse);
+    if set.value != T::default() {
+        return set;
+    }
+    let default = layer.schema().find(key).map(|key| key.default).unwrap_or_default();
+    // A test reads all defaults.
+    Setting::default_of(parse(&effective::found_default(default)).unwrap_or_default())
+}
+
+fn duration(layer: &mut Layer<'_>, key: &'static str) -> Setting<Duration> {
+    by_table(layer, key, value::duration).map(Option::unwrap_or_default)
+}
+
 fn text(layer: &mut Layer<'_>, key: &'static str, default: &str) -> Setting<String> {
-    or_default(read(layer, key, String::new(), value::text), default.to_owned())
+    let set = read(layer, key, String::new(), value::text);
+    if set.value.is_empty() { Setting::default_of(default.to_owned()) } else { set }
 }
 
 /// A key, and its name in Fabric 1.4, which counts where the other is not set.
-fn aliased(layer: &mut Layer<'_>, key: &'static str, older: &'static str, default: &str) -> Setting<String> {
-    let set = read(layer, key, String::new(), value::text);
-    let fallback = text(layer, older, default);
-    if set.value.is_empty() { fallback } else { set }
+fn aliased(layer: &mut Layer<'_>, key: &'static str, older: &'static str) -> Setting<String> {
+    let older = read(layer, older, String::new(), value::text);
+    let set = by_table(layer, key, value::text);
+    if set.origin == Origin::Default && !older.value.is_empty() { older } else { set }
 }
 
 fn bootstrap_method(layer: &mut Layer<'_>) -> Setting<BootstrapMethod> {
     const KEY: &str = "General.BootstrapMethod";
-    let name = aliased(layer, KEY, "General.GenesisMethod", "file");
+    let name = aliased(layer, KEY, "General.GenesisMethod");
     let value = match name.value.as_str() {
         "file" => BootstrapMethod::File,
         "none" => BootstrapMethod::None,
         other => {
             let what = format!("{other:?} is no method");
             let remedy = match other {
-                "provisional" => "make a block with configtxgen, and write file",
+                "provisional" => {
+                    "make a block with configtxgen, name it in General.BootstrapFile, and write file"
+                }
                 _ => "write file or none",
             };
             report(layer, KEY, &name.origin, Wrong { what, remedy: remedy.to_owned() });
@@ -229,17 +290,6 @@ fn bootstrap_method(layer: &mut Layer<'_>) -> Setting<BootstrapMethod> {
         }
     };
     Setting { value, origin: name.origin }
-}
-
-/// Who asks for TLS must not be served without it.
-fn refuse_tls(layer: &mut Layer<'_>) {
-    const KEY: &str = "General.TLS.Enabled";
-    let enabled = read(layer, KEY, false, value::boolean);
-    if enabled.value {
-        let what = "this version serves without TLS".to_owned();
-        let remedy = "write false, and put the node behind something that ends TLS".to_owned();
-        report(layer, KEY, &enabled.origin, Wrong { what, remedy });
-    }
 }
 
 fn report(layer: &mut Layer<'_>, key: &str, origin: &Origin, Wrong { what, remedy }: Wrong) {

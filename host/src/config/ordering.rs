@@ -5,11 +5,16 @@ use std::fmt;
 
 use raddle_core::ids::{ChannelId, Offset};
 
+use super::effective::Effective;
+use super::keys::Versions;
 use super::layer::Layer;
 use super::problem::{Origin, Problem};
 use super::value::{self, Wrong};
 use super::yaml::Value;
 use super::{Setting, report};
+
+/// The map of single channels.
+const CHANNELS: &str = "Ordering.channels";
 
 /// Which log orders a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +84,17 @@ impl Ordering {
             "solo" => Some(&self.solo),
             "etcdraft" => Some(&self.etcdraft),
             _ => None,
+        })
+    }
+
+    /// What single channels are mapped to.
+    pub(super) fn effective(&self) -> impl Iterator<Item = Effective> {
+        self.channels.iter().map(|(channel, Setting { value, origin })| Effective {
+            key: format!("{CHANNELS}.{channel}"),
+            value: Some(value.to_string()),
+            origin: origin.clone(),
+            without_effect: None,
+            versions: Versions::NONE,
         })
     }
 
@@ -168,12 +184,11 @@ fn choice(
 }
 
 fn channels(layer: &mut Layer<'_>) -> BTreeMap<ChannelId, Setting<LogChoice>> {
-    const KEY: &str = "Ordering.channels";
-    let Some(found) = layer.get(KEY) else { return BTreeMap::new() };
+    let Some(found) = layer.get(CHANNELS) else { return BTreeMap::new() };
     let (Value::Map(entries), Origin::File { path, .. }) = (found.value, &found.origin) else {
         let what = "here stands no map".to_owned();
         let remedy = "write `CHANNEL: local` or `CHANNEL: [host:port]` below it, in the file".to_owned();
-        report(layer, KEY, &found.origin, Wrong { what, remedy });
+        report(layer, CHANNELS, &found.origin, Wrong { what, remedy });
         return BTreeMap::new();
     };
     let mut channels = BTreeMap::new();
@@ -184,7 +199,7 @@ fn channels(layer: &mut Layer<'_>) -> BTreeMap<ChannelId, Setting<LogChoice>> {
                 channels.insert(ChannelId(entry.key), Setting { value, origin });
             }
             Err(Wrong { what, remedy }) => {
-                let key = format!("{KEY}.{}", entry.key);
+                let key = format!("{CHANNELS}.{}", entry.key);
                 layer.problems.push(Problem { origin, key, what, remedy });
             }
         }

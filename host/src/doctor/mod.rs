@@ -2,9 +2,12 @@
 //!
 //! [`check`] judges what [`raddle_ordering::kafka::inspect`] has seen; it asks nobody.
 //!
+//! [`node`] looks at what a node rests on beside it, on its own machine.
+//!
 //! Source: fabric v2.5.16 `docs/source/kafka.rst`, which names the settings.
 
 mod brokers;
+pub mod node;
 mod remedy;
 #[cfg(test)]
 mod tests;

@@ -29,19 +29,30 @@ impl Signer {
         data: impl Into<Bytes>,
         at: SystemTime,
     ) -> Result<Envelope, SignerError> {
+        self.envelope_of(channel, header_type, (data.into(), Bytes::new()), at)
+    }
+
+    fn envelope_of(
+        &self,
+        channel: &ChannelId,
+        header_type: HeaderType,
+        (data, tls_cert_hash): (Bytes, Bytes),
+        at: SystemTime,
+    ) -> Result<Envelope, SignerError> {
         let signature_header = self.signature_header()?;
         let channel_header = common::ChannelHeader {
             r#type: header_type.into(),
             timestamp: Some(at.into()),
             channel_id: channel.0.clone(),
             tx_id: tx_id(&signature_header),
+            tls_cert_hash,
             ..common::ChannelHeader::default()
         };
         let header = common::Header {
             channel_header: channel_header.encode_to_vec().into(),
             signature_header: signature_header.encode_to_vec().into(),
         };
-        let payload = common::Payload { header: Some(header), data: data.into() }.encode_to_vec();
+        let payload = common::Payload { header: Some(header), data }.encode_to_vec();
         let signature = self.sign(&payload)?;
         Ok(Envelope::new(&payload, &signature))
     }
@@ -59,7 +70,25 @@ impl Signer {
         seek: &orderer::SeekInfo,
         at: SystemTime,
     ) -> Result<Envelope, SignerError> {
-        self.envelope(channel, HeaderType::DeliverSeekInfo, seek.encode_to_vec(), at)
+        self.bound_seek(channel, seek, at, None)
+    }
+
+    /// The same, bound to the certificate that the connection is made with: SHA-256 of it. Orderers that require
+    /// certificates refuse a request that is bound to another.
+    ///
+    /// # Errors
+    ///
+    /// [`SignerError::Library`].
+    pub fn bound_seek(
+        &self,
+        channel: &ChannelId,
+        seek: &orderer::SeekInfo,
+        at: SystemTime,
+        certificate_hash: Option<[u8; 32]>,
+    ) -> Result<Envelope, SignerError> {
+        let hash = certificate_hash.map(|hash| Bytes::copy_from_slice(&hash)).unwrap_or_default();
+        let data = (seek.encode_to_vec().into(), hash);
+        self.envelope_of(channel, HeaderType::DeliverSeekInfo, data, at)
     }
 }
 

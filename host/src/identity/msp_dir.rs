@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use raddle_msp::Certificate;
+
 use super::signer::read_certificate;
 use super::{PrivateKey, Signer, SignerError};
 
@@ -16,6 +18,15 @@ impl Signer {
     ///
     /// Differs: of several certificates Fabric takes one, by the order of their names. Here there must be one.
     pub fn from_msp_dir(msp_id: &str, folder: &Path) -> Result<Self, SignerError> {
+        Self::from_folders(msp_id, folder, None)
+    }
+
+    /// The same, where the key may also lie in a folder of its own, which need not exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`SignerError`].
+    pub fn from_folders(msp_id: &str, folder: &Path, keys: Option<&Path>) -> Result<Self, SignerError> {
         let certificates = folder.join("signcerts");
         let files = files_in(&certificates)?;
         let [path] = files.as_slice() else {
@@ -23,18 +34,22 @@ impl Signer {
         };
         let certificate = read_certificate(&read(path)?)
             .map_err(|error| SignerError::Certificate { path: path.clone(), error })?;
-        let key = find_key(&folder.join("keystore"), certificate.raw_key_info())?;
+        let own = keys.filter(|folder| folder.exists()).map(|folder| find_key(folder, &certificate));
+        let key = match own {
+            Some(Err(SignerError::NoKey { .. })) | None => find_key(&folder.join("keystore"), &certificate)?,
+            Some(found) => found?,
+        };
         Ok(Self::new(&certificate, key, msp_id))
     }
 }
 
-/// The key that belongs to a certificate with this `SubjectPublicKeyInfo`.
-fn find_key(folder: &Path, key_info: &[u8]) -> Result<PrivateKey, SignerError> {
+/// The key that belongs to a certificate.
+fn find_key(folder: &Path, certificate: &Certificate) -> Result<PrivateKey, SignerError> {
     let files = files_in(folder)?;
     for path in &files {
         // Other keys may lie there too, of any kind.
         if let Ok(key) = PrivateKey::from_pem(&read(path)?)
-            && key.belongs_to(key_info)
+            && key.belongs_to(certificate.raw_key_info())
         {
             return Ok(key);
         }

@@ -22,6 +22,7 @@ pub const NONCE_BYTES: usize = 24;
 /// Signs as one identity.
 pub struct Signer {
     key: PrivateKey,
+    certificate: Certificate,
     /// Marshalled `msp.SerializedIdentity`.
     creator: Bytes,
 }
@@ -53,13 +54,19 @@ impl Signer {
     pub(super) fn new(certificate: &Certificate, key: PrivateKey, msp_id: &str) -> Self {
         let id_bytes = pem::encode(pem::CERTIFICATE, certificate.der()).into();
         let identity = msp::SerializedIdentity { mspid: msp_id.to_owned(), id_bytes };
-        Self { key, creator: identity.encode_to_vec().into() }
+        Self { key, certificate: certificate.clone(), creator: identity.encode_to_vec().into() }
     }
 
     /// Who signs: a marshalled `msp.SerializedIdentity`, as headers carry it.
     #[must_use]
     pub fn creator(&self) -> &Bytes {
         &self.creator
+    }
+
+    /// The certificate.
+    #[must_use]
+    pub const fn certificate(&self) -> &Certificate {
+        &self.certificate
     }
 
     /// Signs bytes: ECDSA over SHA-256, DER, low `s`.

@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 9] = [
+pub const PAGES: [Page; 11] = [
     Page { name: "block", text: include_str!("block.md") },
     Page { name: "channel", text: include_str!("channel.md") },
     Page { name: "cut", text: include_str!("cut.md") },
@@ -19,6 +19,8 @@ pub const PAGES: [Page; 9] = [
     Page { name: "module", text: include_str!("module.md") },
     Page { name: "profile", text: include_str!("profile.md") },
     Page { name: "send", text: include_str!("send.md") },
+    Page { name: "settings", text: include_str!("settings.md") },
+    Page { name: "tls", text: include_str!("tls.md") },
     Page { name: "topic-dump", text: include_str!("topic-dump.md") },
 ];
 
@@ -51,6 +53,12 @@ pub mod profile {}
 
 #[doc = include_str!("send.md")]
 pub mod send {}
+
+#[doc = include_str!("settings.md")]
+pub mod settings {}
+
+#[doc = include_str!("tls.md")]
+pub mod tls {}
 
 #[doc = include_str!("topic-dump.md")]
 pub mod topic_dump {}

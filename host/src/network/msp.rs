@@ -23,6 +23,7 @@ impl Organisation {
         let config = FabricMspConfig {
             name: self.names().msp_id.clone(),
             root_certs: vec![self.authority_pem().to_owned().into()],
+            tls_root_certs: self.tls_authority_pem.iter().map(|pem| pem.clone().into()).collect(),
             crypto_config: Some(FabricCryptoConfig {
                 signature_hash_family: "SHA2".into(),
                 identity_identifier_hash_function: "SHA256".into(),
@@ -52,6 +53,11 @@ impl Organisation {
         create_folder(&folder.join("cacerts"))?;
         let pem = self.authority_pem().as_bytes();
         write_file(&folder.join("cacerts").join(&authority_file), pem, Access::Public)?;
+        if let Some(pem) = &self.tls_authority_pem {
+            let tls_file = format!("tlsca.{}-cert.pem", self.names().domain);
+            create_folder(&folder.join("tlscacerts"))?;
+            write_file(&folder.join("tlscacerts").join(tls_file), pem.as_bytes(), Access::Public)?;
+        }
         let config = node_units(&format!("cacerts/{authority_file}"));
         write_file(&folder.join("config.yaml"), config.as_bytes(), Access::Public)
     }

@@ -11,10 +11,10 @@ pub(super) const NAME_CHARS_MAX: usize = 64;
 /// What groups of a config and MSP ids in policies may have beside letters and digits.
 ///
 /// Source: fabric v2.5.16 `common/configtx/validator.go` `validateConfigID`, `common/policydsl/policyparser.go`.
-const CONFIG_MARKS: &str = ".-";
+pub(super) const CONFIG_MARKS: &str = ".-";
 
 /// What common names may have beside letters and digits.
-const COMMON_NAME_MARKS: &str = ".-_@";
+pub(super) const COMMON_NAME_MARKS: &str = ".-_@";
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -58,6 +58,7 @@ pub struct Organisation {
     validity: Validity,
     key: PrivateKey,
     authority_pem: String,
+    pub(super) tls_authority_pem: Option<String>,
 }
 
 /// A certificate and its key.
@@ -122,7 +123,7 @@ impl Organisation {
         let key = PrivateKey::generate()?;
         let der = certificate::of_authority(&key, &names.domain, validity)?;
         let authority_pem = pem::encode(pem::CERTIFICATE, &der);
-        Ok(Self { names, validity, key, authority_pem })
+        Ok(Self { names, validity, key, authority_pem, tls_authority_pem: None })
     }
 
     /// Issues an identity.
@@ -210,7 +211,7 @@ impl IssuedIdentity {
 }
 
 /// Names stand in paths, in certificates, in YAML and in policies, so they are kept plain.
-fn check_name(what: &'static str, name: &str, marks: &'static str) -> Result<(), NetworkError> {
+pub(super) fn check_name(what: &'static str, name: &str, marks: &'static str) -> Result<(), NetworkError> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
     let is_good = (1..=NAME_CHARS_MAX).contains(&name.len())
         && name.chars().all(is_plain)

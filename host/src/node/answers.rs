@@ -2,14 +2,14 @@
 
 use raddle_core::channel_creation::{CreationRefusal, InspectionRefusal};
 use raddle_core::modules::ModuleRefusal;
-use raddle_ordering::{AppendError, Readiness};
+use raddle_ordering::{AppendError, Cause, Readiness};
 use raddle_proto::common::Status;
 use raddle_rules::admission::{Reason, Refusal as RuleRefusal};
 use raddle_rules::store::InstallError;
 use raddle_serve::channels::{Code, Detail, Failure, NotTaken, Refusal, RefusalStatus};
 use serde_json::{Map, Value, json};
 
-use super::board::Halt;
+use super::board::{Halt, ReadOnly};
 use super::rules::BrokenFilter;
 use super::workers::NotCompleted;
 
@@ -29,17 +29,19 @@ pub const MODULE: Code = Code(3010);
 pub const FILTER_FAULT: Code = Code(2001);
 /// A filter does not run on this orderer.
 pub const FILTER_LOCAL: Code = Code(4101);
-/// The ordered log does not take the record.
+/// The ordered log does not take the record, or cannot be read.
 pub const ORDERED_LOG: Code = Code(4102);
 /// The channel has halted on this orderer.
 pub const HALTED: Code = Code(4103);
 /// The channel is starting, or this orderer is stopping.
 pub const NOT_READY: Code = Code(4104);
+/// This orderer takes no envelopes and makes no blocks.
+pub const READ_ONLY: Code = Code(4105);
 /// Our bug.
 pub const BUG: Code = Code(9001);
 
 /// All codes that a node answers with.
-pub const CODES: [Code; 12] = [
+pub const CODES: [Code; 13] = [
     FILTER,
     INVARIANT,
     MAINTENANCE,
@@ -51,6 +53,7 @@ pub const CODES: [Code; 12] = [
     ORDERED_LOG,
     HALTED,
     NOT_READY,
+    READ_ONLY,
     BUG,
 ];
 
@@ -101,6 +104,13 @@ pub fn halted(halt: &Halt) -> Failure {
     Failure { info, detail: detail(HALTED, json!({ "cause": halt.to_string() })) }
 }
 
+/// This orderer only reads. Fabric's does not start then, so it has no sentence.
+#[must_use]
+pub fn read_only(cause: &ReadOnly) -> Failure {
+    let info = "this orderer takes no envelopes: its certificate has expired".into();
+    Failure { info, detail: detail(READ_ONLY, json!({ "cause": cause.to_string() })) }
+}
+
 /// The channel is being stopped. Fabric's sentence for it is the same as for a halted one.
 #[must_use]
 pub fn stopped() -> Failure {
@@ -119,6 +129,13 @@ pub fn starting(log: &Readiness) -> Failure {
         _ => "the channel waits for its ordered log".to_owned(),
     };
     Failure { info, detail: detail(NOT_READY, json!({ "cause": cause })) }
+}
+
+/// The log cannot be read, so that there are no further blocks here. Fabric answers Deliver with a status alone.
+#[must_use]
+pub fn unreadable(cause: &Cause) -> Failure {
+    let info = "this orderer cannot read the channel's ordered log; try another one".into();
+    Failure { info, detail: detail(ORDERED_LOG, json!({ "cause": cause.to_string() })) }
 }
 
 /// A config update that was appended again is not settled. Fabric lets the client wait for ever, so it has no sentence.

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
 
 use raddle_core::chain::ChainError;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::CommitError;
 use raddle_ordering::{Mismatch, ReadError, Readiness};
 use raddle_rules::admission::RuleSetError;
-use raddle_serve::channels::{Condition, Standing};
+use raddle_serve::channels::{Condition, Failure, Standing};
 use tokio::sync::watch;
 
 use super::answers;
+use super::driver::NotTakenOver;
 use super::registrar::StartError;
-use crate::identity::SignerError;
+use crate::certificates::Expiry;
+use crate::identity::{Signer, SignerError};
 
 /// Why a channel halts: to go on could fork it, or lose what is in its log. The other channels go on, and nothing that
 /// was acknowledged is lost: it stands in the log.
@@ -26,6 +29,9 @@ pub enum Halt {
     /// The ledger was built from a kind of log that this version does not have.
     #[error("the ledger was built from a log of kind {0:?}, which this version does not know")]
     UnknownLogKind(String),
+    /// The ledger's blocks were pulled, and the log did not make them.
+    #[error(transparent)]
+    NotTakenOver(NotTakenOver),
     /// The log cannot be read on.
     #[error("the ordered log cannot be read after offset {after}: {cause}")]
     Log {
@@ -81,6 +87,35 @@ pub enum Halt {
     },
 }
 
+/// Why a node only reads: its channels give the blocks that they have, take no envelopes and make no blocks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadOnly {
+    /// The certificate has expired by whose key blocks are signed: peers would refuse them.
+    #[error("the certificate of this orderer, {subject}, has expired: it was valid until {until}")]
+    IdentityExpired {
+        /// Whom the certificate is about.
+        subject: String,
+        /// Its end, as people write it.
+        until: String,
+    },
+}
+
+impl ReadOnly {
+    /// Whether a node that signs as `signer` may only read.
+    ///
+    /// Differs: Fabric does not start then. As there, what expires while the node runs goes on.
+    ///
+    /// Source: fabric v2.5.16 `msp/mspimplsetup.go` `setupSigningIdentity`.
+    #[must_use]
+    pub fn by(signer: &Signer, now: SystemTime) -> Option<Self> {
+        let certificate = signer.certificate();
+        let expiry = Expiry::of("enrollment", certificate);
+        (expiry.seconds_left(now) < 0)
+            .then_some(Self::IdentityExpired { subject: expiry.subject, until: expiry.ends_text })
+    }
+}
+
 /// What a channel does.
 #[derive(Clone, Debug)]
 pub enum Doing {
@@ -88,6 +123,8 @@ pub enum Doing {
     Starting,
     /// It orders.
     Ordering,
+    /// It gives the blocks that it has, and does nothing else.
+    ReadOnly(ReadOnly),
     /// It does nothing more until it is started again.
     Halted(Halt),
     /// It was stopped.
@@ -178,6 +215,24 @@ impl Board {
         self.doing.send_replace(Doing::Ordering);
     }
 
+    /// From its start on the channel only reads.
+    pub(super) fn read_only(&self, cause: ReadOnly) {
+        self.standing.send_modify(|standing| standing.condition = Condition::Serving);
+        self.doing.send_replace(Doing::ReadOnly(cause));
+    }
+
+    /// Tells readers that the log cannot be read, or that it can again; while the channel does not order they are told
+    /// something else.
+    pub(super) fn log_is_away(&self, failure: Option<Failure>) {
+        self.doing.send_if_modified(|doing| {
+            if matches!(doing, Doing::Ordering) {
+                let condition = failure.map_or(Condition::Serving, Condition::Failed);
+                self.standing.send_modify(|standing| standing.condition = condition);
+            }
+            false
+        });
+    }
+
     pub(super) fn committed(&self, height: u64) {
         self.standing.send_modify(|standing| standing.height = height);
     }
@@ -199,7 +254,7 @@ impl Board {
     pub(super) fn stopped(&self) {
         self.standing.send_modify(|standing| standing.condition = Condition::Closed);
         self.doing.send_if_modified(|doing| {
-            let goes_on = matches!(doing, Doing::Starting | Doing::Ordering);
+            let goes_on = matches!(doing, Doing::Starting | Doing::Ordering | Doing::ReadOnly(_));
             if goes_on {
                 *doing = Doing::Stopped;
             }
@@ -248,6 +303,23 @@ mod tests {
             tell(&board);
             assert_eq!(*look.seen.lock().unwrap(), [condition]);
         }
+    }
+
+    #[test]
+    fn a_log_that_is_away_is_told_while_the_channel_orders() {
+        let (board, halt) = (Board::new(1), Halt::Panicked { thread: "driver" });
+        let away = answers::stopped();
+        let condition = |board: &Board| board.standing().borrow().condition.clone();
+        board.log_is_away(None);
+        assert_eq!(condition(&board), Condition::Failed(answers::starting(&Readiness::Starting)));
+        board.ordering();
+        board.log_is_away(Some(away.clone()));
+        assert_eq!(condition(&board), Condition::Failed(away));
+        board.log_is_away(None);
+        assert_eq!(condition(&board), Condition::Serving);
+        board.halted(&halt);
+        board.log_is_away(None);
+        assert_eq!(condition(&board), Condition::Failed(answers::halted(&halt)));
     }
 
     #[test]

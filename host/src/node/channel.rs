@@ -252,6 +252,7 @@ async fn wait_until_ordering(board: &Board, log: &watch::Receiver<Readiness>) ->
     match timeout(WAIT_MAX, started).await {
         Ok(Ok(doing)) => match &*doing {
             Doing::Ordering => {}
+            Doing::ReadOnly(cause) => return Err(answers::read_only(cause)),
             Doing::Halted(halt) => return Err(answers::halted(halt)),
             Doing::Starting | Doing::Stopped => return Err(answers::stopped()),
         },

@@ -7,6 +7,12 @@ use bytes::Bytes;
 use raddle_core::ids::ChannelId;
 use raddle_ledger::{Ledger, OpenError, Settings};
 
+/// What the name of a ledger begins with that is being removed. The id of its channel follows.
+const REMOVING: &str = ".removing.";
+
+/// An empty file that is there once a channel was removed.
+const REMOVED: &str = ".removed";
+
 /// Where ledgers are.
 #[derive(Clone, Debug)]
 pub struct Ledgers {
@@ -55,6 +61,15 @@ impl Ledgers {
         }
     }
 
+    /// The ledger of a channel that has none, made from its genesis block.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn make(&self, channel: &ChannelId, genesis: &Bytes) -> Result<Ledger, OpenError> {
+        Ledger::create(&self.path(channel), channel, genesis, &self.settings)
+    }
+
     /// The ledger of a channel.
     ///
     /// # Errors
@@ -64,25 +79,109 @@ impl Ledgers {
         Ledger::open(&self.path(channel), channel, &self.settings)
     }
 
+    /// Gives the ledger of a channel, which nobody has open, its name as one that is being removed. From then on the
+    /// channel is not there, whatever happens; [`Ledgers::finish_removal`] is left to be done.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be renamed. If only the folder could not be synced, a crash may bring it back.
+    pub fn begin_removal(&self, channel: &ChannelId) -> io::Result<()> {
+        // First: a node of which all channels were removed must not begin with its bootstrap block again.
+        std::fs::write(self.folder.join(REMOVED), [])?;
+        self.sync()?;
+        // What an earlier channel of the name has left.
+        self.finish_removal(channel)?;
+        std::fs::rename(self.path(channel), self.removal_path(channel))?;
+        self.sync()
+    }
+
+    /// Deletes the ledger of a channel that is being removed, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be deleted, or not to the end.
+    pub fn finish_removal(&self, channel: &ChannelId) -> io::Result<()> {
+        match std::fs::remove_dir_all(self.removal_path(channel)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            deleted => deleted.and_then(|()| self.sync()),
+        }
+    }
+
+    /// Deletes the ledger of a channel that has just been made, and was not wanted.
+    pub(super) fn take_back(&self, channel: &ChannelId) -> io::Result<()> {
+        std::fs::rename(self.path(channel), self.removal_path(channel))?;
+        self.finish_removal(channel)
+    }
+
+    /// The channels whose removal has begun, in order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// The folder is there and cannot be read.
+    pub fn being_removed(&self) -> io::Result<Vec<ChannelId>> {
+        let channels = self.names()?.into_iter();
+        let channels = channels.filter_map(|name| name.strip_prefix(REMOVING).map(str::to_owned));
+        Ok(channels.map(ChannelId).collect())
+    }
+
+    /// Whether channels were removed here.
+    #[must_use]
+    pub fn has_removed(&self) -> bool {
+        self.folder.join(REMOVED).exists()
+    }
+
+    fn removal_path(&self, channel: &ChannelId) -> PathBuf {
+        self.folder.join(format!("{REMOVING}{channel}"))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        std::fs::File::open(&self.folder)?.sync_all()
+    }
+
+    /// A ledger that is not under its channel's id, as one that is not whole yet.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub(crate) fn open_at(&self, path: &Path, channel: &ChannelId) -> Result<Ledger, OpenError> {
+        Ledger::open(path, channel, &self.settings)
+    }
+
+    /// Makes such a ledger from its genesis block.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub(crate) fn create_at(
+        &self,
+        path: &Path,
+        channel: &ChannelId,
+        genesis: &Bytes,
+    ) -> Result<Ledger, OpenError> {
+        Ledger::create(path, channel, genesis, &self.settings)
+    }
+
     /// The channels that have a ledger, in order of their ids. What is hidden is a ledger that was being made.
     ///
     /// # Errors
     ///
     /// The folder is there and cannot be read.
     pub fn channels(&self) -> io::Result<Vec<ChannelId>> {
+        let names = self.names()?.into_iter();
+        Ok(names.filter(|name| !name.starts_with('.')).map(ChannelId).collect())
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut channels = Vec::new();
+        let mut names = Vec::new();
         for entry in entries {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') {
-                channels.push(ChannelId(name));
-            }
+            names.push(entry?.file_name().to_string_lossy().into_owned());
         }
-        channels.sort();
-        Ok(channels)
+        names.sort();
+        Ok(names)
     }
 }

@@ -6,6 +6,7 @@ use raddle_core::bundle::Bundle;
 use raddle_core::ids::ChannelId;
 use raddle_ordering::{OrderedLog, kafka, local};
 
+use super::removal::RemovalError;
 use crate::config::Origin;
 
 /// The ordered logs of a node.
@@ -17,6 +18,16 @@ pub trait Logs: Send + Sync {
     ///
     /// See [`NoLog`].
     fn log_of(&self, bundle: &Bundle) -> Result<Arc<dyn OrderedLog>, NoLog>;
+
+    /// Forgets the records of a channel that is removed, where they are this node's alone. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// See [`RemovalError`]. Then some may be gone.
+    fn forget(&self, channel: &ChannelId) -> Result<(), RemovalError> {
+        let _ = channel;
+        Ok(())
+    }
 }
 
 /// One log for all channels.

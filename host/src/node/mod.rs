@@ -13,6 +13,7 @@ mod config;
 mod creation;
 mod deliver;
 mod driver;
+mod gate;
 mod guest_log;
 mod judge;
 mod ledgers;
@@ -20,12 +21,16 @@ mod logs;
 mod modules;
 mod observer;
 mod overridden;
+mod participation;
 mod registrar;
+mod removal;
 mod rules;
 mod usage;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -35,11 +40,13 @@ use raddle_rules::admission::{ExpirationChecks, RuleSetError, StandardFilters};
 use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, EngineError, FilterEngine, LoadError, StackError};
 use raddle_serve::channels::{Channels, DeliverChannel, Found};
+use raddle_serve::tls::ClientAuthorities;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-pub use board::{Board, Doing, Halt};
+pub use board::{Board, Doing, Halt, ReadOnly};
 pub use channel::Channel;
+pub use driver::NotTakenOver;
 pub use guest_log::GuestLog;
 pub use judge::EnvelopeJudge;
 pub use ledgers::Ledgers;
@@ -48,6 +55,7 @@ pub use modules::Modules;
 pub use observer::{Committed, NoObserver, Observer};
 pub use registrar::StartError;
 pub(crate) use registrar::config_of;
+pub use removal::{RemovalError, finish as finish_removal};
 pub use rules::{BrokenFilter, Rules};
 pub use usage::{Usage, Used};
 pub use workers::{NotCompleted, Workers};
@@ -90,6 +98,10 @@ pub struct NodeSettings {
     /// - Default: nowhere.
     /// - Set by: `BatchPolicyOverride` of `raddle.yaml`.
     pub batch_policy_override: Option<BatchPolicyOverride>,
+    /// Why the node takes no envelopes and makes no blocks.
+    ///
+    /// - Default: it does both.
+    pub read_only: Option<ReadOnly>,
 }
 
 impl Default for NodeSettings {
@@ -101,6 +113,7 @@ impl Default for NodeSettings {
             counts_usage: false,
             batch_policies: BatchPolicies::None,
             batch_policy_override: None,
+            read_only: None,
         }
     }
 }
@@ -222,6 +235,7 @@ impl Node {
             config_workers: Arc::new(Workers::start("configs", CONFIG_THREADS)?),
             usage: Arc::clone(&usage),
             batch_policy_override: settings.batch_policy_override,
+            read_only: settings.read_only,
         });
         Ok(Self { registrar, usage })
     }
@@ -243,6 +257,16 @@ impl Node {
     /// See [`StartError`].
     pub fn open_channel(&self, channel: &ChannelId) -> Result<Arc<Channel>, StartError> {
         self.registrar.start_with(channel, |ledgers| ledgers.open(channel))
+    }
+
+    /// Finishes the removals of channels that a crash or a failure has left; answers those that are still not
+    /// finished, with the places of their ledgers. Blocks. To be called before channels are started.
+    ///
+    /// # Errors
+    ///
+    /// The folder of ledgers cannot be read.
+    pub fn finish_removals(&self) -> std::io::Result<Vec<(PathBuf, RemovalError)>> {
+        self.registrar.finish_removals()
     }
 
     /// A channel by its id.
@@ -286,6 +310,19 @@ impl Channels for Node {
 
     fn find_blocks(&self, channel_id: &str) -> Option<Arc<dyn DeliverChannel>> {
         self.channel(channel_id).map(|channel| channel as _)
+    }
+}
+
+/// What the present configs of all channels name. A config that was cut counts before its block is committed, as for
+/// Broadcast.
+///
+/// Source: fabric v2.5.16 `orderer/common/server/main.go` `updateTrustedRoots`.
+impl ClientAuthorities for Node {
+    fn present(&self) -> Vec<Bytes> {
+        let of =
+            |channel: &Arc<Channel>| channel.rules().access().tls_authorities().cloned().collect::<Vec<_>>();
+        let all: BTreeSet<Bytes> = self.channels().iter().flat_map(of).collect();
+        all.into_iter().collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The channels of a node: those that are started, and those that a system channel creates.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -9,16 +9,20 @@ use raddle_core::bundle::read_config_of;
 use raddle_core::channel_creation::NewChannel;
 use raddle_core::ids::ChannelId;
 use raddle_ledger::{Ledger, OpenError};
+use raddle_ordering::OrderedLog;
 use raddle_proto::common;
 use raddle_rules::BatchModule;
 use raddle_rules::store::ModuleStore;
 use tokio::sync::watch;
 
-use super::board::Board;
+use super::board::{Board, ReadOnly};
 use super::channel::{Channel, ChannelParts};
 use super::config::ConfigMaker;
 use super::driver::{self, Threads};
+use super::gate::Gate;
 use super::ledgers::Ledgers;
+use super::logs::Logs;
+use super::removal::Pending;
 use super::rules::RulesMaker;
 use super::usage::Usage;
 use super::workers::Workers;
@@ -36,6 +40,7 @@ pub(super) struct Common {
     pub(super) config_workers: Arc<Workers>,
     pub(super) usage: Arc<Usage>,
     pub(super) batch_policy_override: Option<BatchPolicyOverride>,
+    pub(super) read_only: Option<ReadOnly>,
 }
 
 /// The channels of a node.
@@ -45,16 +50,20 @@ pub(super) struct Registrar {
     /// Held while a ledger is opened and its channel started.
     opening: Mutex<()>,
     /// No config makes a channel a system channel, or ends its being one.
-    system: OnceLock<Arc<Channel>>,
+    system: RwLock<Option<Arc<Channel>>>,
+    /// Channels that are being removed.
+    pub(super) pending: Mutex<BTreeMap<String, Pending>>,
     count: watch::Sender<usize>,
     /// For those whose channels create others.
     this: Weak<Self>,
 }
 
 /// A channel at work.
-struct Running {
-    channel: Arc<Channel>,
-    threads: Threads,
+pub(super) struct Running {
+    pub(super) channel: Arc<Channel>,
+    /// None where the channel only reads.
+    pub(super) threads: Option<Threads>,
+    pub(super) gate: Arc<Gate>,
 }
 
 /// Why a channel is not started.
@@ -75,25 +84,28 @@ impl Registrar {
             common,
             channels: RwLock::default(),
             opening: Mutex::default(),
-            system: OnceLock::new(),
+            system: RwLock::default(),
+            pending: Mutex::default(),
             count: watch::Sender::new(0),
             this: Weak::clone(this),
         })
     }
 
-    fn start(&self, ledger: Ledger) -> Result<Arc<Channel>, NodeError> {
+    /// Starts a channel. To be called by who has [`Registrar::opening`].
+    pub(super) fn start(&self, ledger: Ledger) -> Result<Arc<Channel>, NodeError> {
         let id = ledger.channel().clone();
         let config = read_config_of(config_of(&ledger)?)
             .map_err(|cause| NodeError::Config { channel: id.clone(), cause })?;
         let is_system_channel = config.bundle.has_consortiums;
-        let log = self.common.node.logs.log_of(&config.bundle)?;
+        let gate = Arc::new(Gate::new(self.common.node.logs.log_of(&config.bundle)?));
+        let log = Arc::clone(&gate) as Arc<dyn OrderedLog>;
         let rules = self.common.maker.make(Arc::new(config));
         let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
         if channels.contains_key(&id.0) {
             return Err(NodeError::Twice(id));
         }
-        if let Some(first) = self.system.get().filter(|_| is_system_channel) {
+        if let Some(first) = self.system_channel().filter(|_| is_system_channel) {
             return Err(NodeError::SystemChannels { first: first.id().clone(), second: id });
         }
         let common = &self.common;
@@ -111,22 +123,27 @@ impl Registrar {
             usage: Arc::clone(&common.usage),
             registrar: Weak::clone(&self.this),
         }));
-        let threads = Threads::start(driver::Parts {
-            channel: Arc::clone(&channel),
-            log,
-            ledger,
-            node: common.node.clone(),
-            shipped: common.shipped.clone(),
-            store: Arc::clone(&common.store),
-            board,
-            usage: Arc::clone(&common.usage),
-            standard_from,
-        })?;
+        let threads = match &common.read_only {
+            Some(cause) => {
+                board.read_only(cause.clone());
+                None
+            }
+            None => Some(Threads::start(driver::Parts {
+                channel: Arc::clone(&channel),
+                log,
+                ledger,
+                node: common.node.clone(),
+                shipped: common.shipped.clone(),
+                store: Arc::clone(&common.store),
+                board,
+                usage: Arc::clone(&common.usage),
+                standard_from,
+            })?),
+        };
         if is_system_channel {
-            // It was empty, and is set under the lock alone.
-            let _ = self.system.set(Arc::clone(&channel));
+            *self.system.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&channel));
         }
-        channels.insert(id.0, Running { channel: Arc::clone(&channel), threads });
+        channels.insert(id.0, Running { channel: Arc::clone(&channel), threads, gate });
         self.count.send_replace(channels.len());
         Ok(channel)
     }
@@ -157,11 +174,34 @@ impl Registrar {
         ledger: impl FnOnce(&Ledgers) -> Result<Ledger, OpenError>,
     ) -> Result<Arc<Channel>, StartError> {
         // Two that open one ledger would be in each other's way.
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let _opening = self.opening();
         match self.channel(&channel.0) {
             Some(channel) => Ok(channel),
             None => Ok(self.start(ledger(&self.common.node.ledgers)?)?),
         }
+    }
+
+    /// Whoever has it may open ledgers and start channels.
+    pub(super) fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ledgers(&self) -> &Ledgers {
+        &self.common.node.ledgers
+    }
+
+    pub(super) fn logs(&self) -> &dyn Logs {
+        &*self.common.node.logs
+    }
+
+    /// Takes a channel out, which still runs. Nobody finds it any more.
+    pub(super) fn take(&self, id: &str) -> Option<Running> {
+        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        let running = channels.remove(id)?;
+        let mut system = self.system.write().unwrap_or_else(PoisonError::into_inner);
+        system.take_if(|system| system.id().0 == id);
+        self.count.send_replace(channels.len());
+        Some(running)
     }
 
     pub(super) fn channel(&self, id: &str) -> Option<Arc<Channel>> {
@@ -176,7 +216,7 @@ impl Registrar {
 
     /// The channel that creates others, if there is one.
     pub(super) fn system_channel(&self) -> Option<Arc<Channel>> {
-        self.system.get().map(Arc::clone)
+        self.system.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn count(&self) -> watch::Receiver<usize> {
@@ -192,11 +232,15 @@ impl Registrar {
                 return;
             }
             for running in channels.values() {
-                running.threads.tell_to_stop();
+                if let Some(threads) = &running.threads {
+                    threads.tell_to_stop();
+                }
             }
             // A system channel may have created one meanwhile: then there is another turn.
             for running in channels.into_values() {
-                running.threads.join();
+                if let Some(threads) = running.threads {
+                    threads.join();
+                }
                 running.channel.board().stopped();
             }
         }

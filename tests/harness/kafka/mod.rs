@@ -3,14 +3,19 @@
 //! It needs Java 11 or later, and Maven the first time; the jars then lie below `target/tmp`.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod admin;
+pub mod proxy;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tempfile::TempDir;
+
+use proxy::Proxy;
 
 /// What the first argument of the wrapper runs, until the wrapper's input ends: with the test process, however that
 /// ends, or with a test that wants the broker dead.
@@ -25,10 +30,19 @@ const JAVA: &[&str] = &[
     // Each thread that has carried a message keeps a buffer of its size.
     "-XX:MaxDirectMemorySize=1g",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.log.kafka.server=info",
 ];
+
+/// For tests, which want a broker soon.
+const COMPILE_QUICKLY: &str = "-XX:TieredStopAtLevel=1";
+
+static COMPILES_FULLY: AtomicBool = AtomicBool::new(false);
+
+/// From here on brokers compile their code as those do that run for long.
+pub fn compile_fully() {
+    COMPILES_FULLY.store(true, Ordering::SeqCst);
+}
 
 /// For a broker that knows users: `ann`, whose password is `right`, may do all, and `guest`, with the password `guest`,
 /// nothing.
@@ -90,10 +104,31 @@ impl Broker {
         Self::start_alone(free_port(), users, extra)
     }
 
+    /// Starts one to which clients come through a proxy, but for those who know its own address: the third value.
+    pub fn start_behind_proxy() -> (Self, Proxy, String) {
+        let (behind, direct, controller) = (free_port(), free_port(), free_port());
+        let proxy = Proxy::to(behind);
+        let port = proxy.port();
+        let lines = [
+            format!(
+                "listeners=CLIENTS://127.0.0.1:{behind},DIRECT://127.0.0.1:{direct},\
+                 CONTROLLER://127.0.0.1:{controller}"
+            ),
+            format!("advertised.listeners=CLIENTS://127.0.0.1:{port},DIRECT://127.0.0.1:{direct}"),
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,CLIENTS:PLAINTEXT,DIRECT:PLAINTEXT"
+                .to_owned(),
+            "inter.broker.listener.name=DIRECT".to_owned(),
+        ];
+        let part = Part { id: 1, port, controller, voters: voter(1, controller) };
+        let broker = Self::format(&part, &cluster_id(), &[], &lines.each_ref().map(String::as_str));
+        broker.run();
+        (broker, proxy, format!("127.0.0.1:{direct}"))
+    }
+
     fn start_alone(port: u16, users: &[&str], extra: &[&str]) -> Self {
         let controller = free_port();
-        let voters = voter(1, controller);
-        let broker = Self::format(&Part { id: 1, port, controller, voters }, &cluster_id(), users, extra);
+        let part = Part { id: 1, port, controller, voters: voter(1, controller) };
+        let broker = Self::format(&part, &cluster_id(), users, extra);
         broker.run();
         broker
     }
@@ -127,6 +162,11 @@ impl Broker {
             drop(wrapper.stdin.take());
             wrapper.wait().unwrap();
         }
+    }
+
+    /// The number of the broker's process, which runs.
+    pub fn process(&self) -> String {
+        self.running.lock().unwrap().as_ref().unwrap().id.clone()
     }
 
     /// Lets the broker answer nothing, its connections open, until [`Self::go_on`].
@@ -285,6 +325,9 @@ fn cluster_id() -> String {
 
 fn java(arguments: &[&str]) -> Command {
     let mut command = Command::new("java");
+    if !COMPILES_FULLY.load(Ordering::SeqCst) {
+        command.arg(COMPILE_QUICKLY);
+    }
     command.args(JAVA).arg("-cp").arg(jars().join("*")).args(arguments);
     command
 }

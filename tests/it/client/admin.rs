@@ -84,6 +84,7 @@ impl Channel {
             msp_id: Some(msp_id.to_owned()),
             msp_dir: Some(msp_dir),
             admins: admins.iter().map(admin).collect(),
+            ..ClientConfig::default()
         };
         config.write(&folder.path().join(FILE)).unwrap();
         Self { network, folder: Folder(folder), _double: double }

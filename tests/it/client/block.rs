@@ -11,7 +11,7 @@ use super::Folder;
 use super::double::{Double, Manner};
 use crate::harness::{Recorded, gunzip, read_blocks};
 
-fn flip(bytes: &mut Bytes) {
+pub fn flip(bytes: &mut Bytes) {
     let mut changed = bytes.to_vec();
     *changed.last_mut().unwrap() ^= 1;
     *bytes = changed.into();
@@ -25,7 +25,7 @@ fn change_signatures(block: &mut common::Block, change: impl FnOnce(&mut Vec<com
 }
 
 /// Flips a bit of the block's one signature.
-fn flip_signature(block: &mut common::Block) {
+pub fn flip_signature(block: &mut common::Block) {
     change_signatures(block, |signatures| flip(&mut signatures[0].signature));
 }
 

@@ -104,6 +104,7 @@ fn folders_below_use_the_same_file_and_flags_say_otherwise() {
         msp_id: Some("OrdererMSP".into()),
         msp_dir: Some(msp),
         admins: Vec::new(),
+        ..ClientConfig::default()
     };
     config.write(&folder.path().join(FILE)).unwrap();
     let text = fs::read_to_string(folder.path().join(FILE)).unwrap();

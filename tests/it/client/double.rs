@@ -42,6 +42,12 @@ pub enum Manner {
     DeliversOne,
     /// Says SUCCESS where blocks were asked for.
     DeliversNothing,
+    /// Of several blocks delivers those up to this one, and ends the stream without a status.
+    BreaksAfter(u64),
+    /// Of several blocks delivers those up to this one, and then says nothing more.
+    StallsAfter(u64),
+    /// Of several blocks delivers those up to this one, and says SUCCESS.
+    StopsAfter(u64),
 }
 
 /// What an orderer of a test's own makes of an envelope: blocks that come, and whether the envelope is refused.
@@ -239,7 +245,7 @@ async fn deliver(
             let _ = answers.send(status(refusal)).await;
             return;
         }
-        if orderer.manner == Manner::DeliversOne {
+        if matches!(orderer.manner, Manner::DeliversOne | Manner::BreaksAfter(_)) {
             return;
         }
         let _ = answers.send(status(Status::Success)).await;
@@ -263,8 +269,16 @@ async fn deliver_range(
     let mut blocks = orderer.blocks.subscribe();
     for number in start..=stop {
         let index = usize::try_from(number).unwrap();
-        if orderer.manner == Manner::DeliversNothing {
-            return Ok(());
+        match orderer.manner {
+            Manner::DeliversNothing => return Ok(()),
+            Manner::BreaksAfter(last) | Manner::StopsAfter(last) if start < stop && number > last => {
+                return Ok(());
+            }
+            Manner::StallsAfter(last) if start < stop && number > last => {
+                answers.closed().await;
+                return Ok(());
+            }
+            _ => {}
         }
         if seek.behavior == i32::from(SeekBehavior::FailIfNotReady) && index >= blocks.borrow().len() {
             return Err(Status::NotFound);

@@ -3,8 +3,10 @@
 mod admin;
 mod block;
 mod config;
-mod double;
+pub mod double;
+mod join;
 mod send;
+mod streams;
 
 use std::fs;
 use std::path::Path;
@@ -34,6 +36,7 @@ impl Folder {
             msp_id: Some("OrdererMSP".into()),
             msp_dir: Some(repository().join("tests/golden/identity")),
             admins: Vec::new(),
+            ..ClientConfig::default()
         };
         config.write(&folder.path().join(FILE)).unwrap();
         Self(folder)

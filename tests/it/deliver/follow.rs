@@ -230,3 +230,22 @@ async fn what_is_not_there_yet_is_waited_for_or_not_found() {
     assert_eq!(came.iter().map(number).collect::<Vec<_>>(), [3]);
     scene.orderer.stop().await.unwrap();
 }
+
+/// As 3.x has it for who only wants to know that blocks are there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attestations_are_headers_and_metadata_and_config_blocks_come_whole() {
+    let scene = Scene::start().await;
+    let org1 = scene.network.org1.signer(Role::Client);
+    scene.grow(&org1, 2).await;
+    let whole = rest(scene.read(&org1, &super::all()).await).await;
+    for (content_type, is_attestation) in [(0, false), (1, true), (2, false)] {
+        let seek = raddle_proto::orderer::SeekInfo { content_type, ..super::all() };
+        let blocks = rest(scene.read(&org1, &seek).await).await;
+        let expected = whole.iter().map(|block| match number(block) {
+            1.. if is_attestation => common::Block { data: None, ..block.clone() },
+            _ => block.clone(),
+        });
+        assert_eq!(blocks, expected.collect::<Vec<_>>(), "{content_type}");
+    }
+    assert!(whole.iter().all(|block| block.data.is_some()));
+}

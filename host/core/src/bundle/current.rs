@@ -70,6 +70,12 @@ pub enum SuccessionError {
 }
 
 impl CurrentConfig {
+    /// Whether the config has the group Application: every channel's but a system channel's.
+    #[must_use]
+    pub const fn has_application(&self) -> bool {
+        self.application.is_some()
+    }
+
     /// Reads the whole config of `channel`: every group, value, organisation and signature policy, in Fabric's order.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod current;
 mod error;
+mod join;
 mod names;
 mod read;
 mod sections;
@@ -19,9 +20,12 @@ pub use current::{CurrentConfig, SuccessionError};
 pub use error::{
     BundleError, ChannelError, ChannelNameError, Incompatible, KeyError, OrganisationKind, SectionError,
 };
+pub use join::{JoinBlock, JoinBlockError, go_error_text, is_config_block, read_join_block};
 pub(crate) use names::{GROUP, POLICY, VALUE, check_keys};
 pub use names::{ID_BYTES_MAX, IdError, check_channel_name, check_id};
-pub use read::{Genesis, GenesisError, read_config_envelope, read_config_of, read_genesis};
+pub use read::{
+    Genesis, GenesisError, read_config_block, read_config_envelope, read_config_of, read_genesis,
+};
 
 use crate::ids::{ChannelId, ConfigSequence};
 

@@ -39,7 +39,7 @@ impl From<BundleError> for GenesisError {
     }
 }
 
-/// A channel's first block, and the config in it.
+/// A config block, the channel's first one or a later one, and the config in it.
 #[derive(Clone, Debug)]
 pub struct Genesis {
     /// The block.
@@ -59,6 +59,15 @@ pub fn read_genesis(bytes: Bytes) -> Result<Genesis, GenesisError> {
         0 => config_block(block),
         number => Err(GenesisError::NotTheFirst(number)),
     }
+}
+
+/// Reads any config block: the config in it is what the channel's next blocks are judged by.
+///
+/// # Errors
+///
+/// See [`GenesisError`]; not [`GenesisError::NotTheFirst`].
+pub fn read_config_block(bytes: Bytes) -> Result<Genesis, GenesisError> {
+    config_block(go_decode(bytes).map_err(GenesisError::NotABlock)?)
 }
 
 fn config_block(block: common::Block) -> Result<Genesis, GenesisError> {

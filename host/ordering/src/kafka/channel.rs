@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use crate::{Append, AppendError, Cause, LogIdentity, Readiness};
 
 use super::client::Listener;
-use super::failure::{Brokers, Failure, Reason};
+use super::failure::{Failure, Reason};
 use super::lock;
 use super::producer::{Client, Producer, Producers};
 use super::supervisor::Event;
@@ -21,8 +21,8 @@ use super::supervisor::Event;
 /// What each record counts besides its bytes, so that many small ones are bounded too.
 const RECORD_OVERHEAD_BYTES: u64 = 128;
 
-/// How many records wait at most for the answer to those that were sent. What has come until the answer goes together: a
-/// request costs the brokers and us far more than a record in it. More than so many keep several requests under way.
+/// How many records wait at most for the answer to those that were sent. What has come until the answer goes together:
+/// a request costs the brokers and us far more than a record in it. More than so many keep several requests under way.
 const HELD_MAX: usize = 64;
 
 type Answer = oneshot::Sender<Result<Offset, AppendError>>;
@@ -41,10 +41,12 @@ struct State {
     gate: Gate,
     /// Records that wait for the gate, or for the answer to those that were sent, in the order of the calls.
     held: VecDeque<Held>,
-    /// Of all that is held or sent and not answered.
+    /// Of all that is held, and of all that the producer has.
     in_flight_bytes: u64,
     /// Records that the producer has.
     sent: usize,
+    /// Who waits for those, in the order of the calls.
+    waiting: VecDeque<Waiting>,
     /// When the producer last answered, or got the first that it has not.
     progress: Instant,
     max_record_bytes: u64,
@@ -70,6 +72,16 @@ struct Held {
     until: Instant,
 }
 
+/// Somebody who waits for a record that the producer has.
+#[derive(Debug)]
+struct Waiting {
+    answer: Shared,
+    until: Instant,
+}
+
+/// The answer to an append, which is given by the producer or when the time is over: whoever comes first takes it.
+type Shared = Arc<Mutex<Option<Answer>>>;
+
 /// A record that the producer has, to be settled once.
 #[derive(Debug)]
 pub(super) struct Sent {
@@ -81,7 +93,7 @@ pub(super) struct Sent {
 /// Whom to tell.
 #[derive(Debug)]
 enum Purpose {
-    Append(Answer),
+    Append(Shared),
     /// The supervisor.
     Greeting,
 }
@@ -110,6 +122,7 @@ impl Channel {
             held: VecDeque::new(),
             in_flight_bytes: 0,
             sent: 0,
+            waiting: VecDeque::new(),
             progress: Instant::now(),
             max_record_bytes,
         };
@@ -166,22 +179,22 @@ impl Channel {
     /// Sends what is held, in order. What the producer does not take stays, and the gate closes before it.
     fn send_held(self: &Arc<Self>, state: &mut State, producer: &Client) {
         while let Some(Held { value, answer, until }) = state.held.pop_front() {
+            let shared: Shared = Arc::new(Mutex::new(Some(answer)));
             let sent = Sent {
                 channel: Arc::clone(self),
                 size_bytes: size_bytes(&value),
-                purpose: Purpose::Append(answer),
+                purpose: Purpose::Append(Arc::clone(&shared)),
             };
-            match producer.send(&value, sent) {
-                Ok(()) => state.has_sent(),
-                Err((_, sent)) => {
-                    // It is made anew, or the library is out of memory; either way the supervisor opens the gate.
-                    if let Purpose::Append(answer) = sent.purpose {
-                        state.held.push_front(Held { value, answer, until });
-                    }
-                    state.gate = Gate::Hold;
-                    return;
+            if producer.send(&value, sent).is_err() {
+                // It is made anew, or the library is out of memory; either way the supervisor opens the gate.
+                if let Some(answer) = lock(&shared).take() {
+                    state.held.push_front(Held { value, answer, until });
                 }
+                state.gate = Gate::Hold;
+                return;
             }
+            state.has_sent();
+            state.waiting.push_back(Waiting { answer: shared, until });
         }
     }
 
@@ -259,10 +272,30 @@ impl Channel {
         self.refuse(expired, || AppendError::Unavailable { cause: cause() });
     }
 
-    /// Takes nothing any more. What the producer has will be answered.
-    pub(super) fn close(&self) {
+    /// Answers those who have waited for as long as an append may. The producer keeps their records, and goes on
+    /// sending them: one that it gave up might stand in the topic all the same, and it would number those behind it
+    /// anew, so that the brokers no longer knew which of them they have. Answers whether there were any.
+    pub(super) fn expire_sent(&self, now: Instant, cause: impl Fn() -> Cause) -> bool {
+        let mut expired = Vec::new();
+        let mut state = lock(&self.state);
+        while let Some(waiting) = state.waiting.pop_front_if(|it| it.until <= now || it.is_answered()) {
+            expired.extend(lock(&waiting.answer).take());
+        }
+        drop(state);
+        let any = !expired.is_empty();
+        for answer in expired {
+            let _ = answer.send(Err(AppendError::OutcomeUnknown { cause: cause() }));
+        }
+        any
+    }
+
+    /// Takes nothing any more. If the channel works, what is held is sent; what the producer has will be answered.
+    pub(super) fn close(self: &Arc<Self>, producer: &Producer) {
         let held = {
             let mut state = lock(&self.state);
+            if matches!(state.gate, Gate::Open) {
+                self.send_held(&mut state, producer.client());
+            }
             state.gate = Gate::Closed;
             std::mem::take(&mut state.held)
         };
@@ -278,14 +311,8 @@ impl Channel {
     }
 
     /// What an append's failure is due to: what the channel says, or nothing better than that it failed.
-    fn cause_of(&self, code: RDKafkaErrorCode, waited: Duration, listener: &Listener) -> Cause {
+    fn cause_of(&self, code: RDKafkaErrorCode) -> Cause {
         let failure = match code {
-            RDKafkaErrorCode::MessageTimedOut => {
-                if let Readiness::Unavailable { cause } = &*self.readiness.borrow() {
-                    return cause.clone();
-                }
-                listener.timed_out(self.topic(), Brokers::default(), waited)
-            }
             RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::PurgeQueue => {
                 Failure::Producer { reason: Reason::new(code) }
             }
@@ -324,6 +351,14 @@ impl State {
     }
 }
 
+// === impl Waiting ===
+
+impl Waiting {
+    fn is_answered(&self) -> bool {
+        lock(&self.answer).is_none()
+    }
+}
+
 // === impl Sent ===
 
 impl Sent {
@@ -331,11 +366,10 @@ impl Sent {
         self.channel.topic()
     }
 
-    /// What the brokers, or the library, said of it; then sends what has waited for that. `waited` is how long it had.
+    /// What the brokers, or the library, said of it; then sends what has waited for that.
     pub(super) fn settle(
         self,
         outcome: Result<Offset, RDKafkaErrorCode>,
-        waited: Duration,
         listener: &Listener,
         producer: Option<&Client>,
     ) {
@@ -344,6 +378,7 @@ impl Sent {
             let mut state = lock(&channel.state);
             state.release(cost_bytes(size_bytes));
             state.sent = state.sent.saturating_sub(1);
+            while state.waiting.pop_front_if(|it| it.is_answered()).is_some() {}
             if outcome.is_ok() || state.sent == 0 {
                 state.progress = Instant::now();
             }
@@ -359,7 +394,7 @@ impl Sent {
                     let topic = channel.topic().to_owned();
                     Cause::new(Failure::RecordTooLarge { topic, size_bytes })
                 }
-                code => channel.cause_of(code, waited, listener),
+                code => channel.cause_of(code),
             };
             (code, cause)
         });
@@ -369,6 +404,7 @@ impl Sent {
                 listener.tell(Event::Greeted { channel, outcome });
             }
             Purpose::Append(answer) => {
+                let Some(answer) = lock(&answer).take() else { return };
                 if outcome.is_err() {
                     listener.tell(Event::ChannelTrouble(channel));
                 }

@@ -188,7 +188,8 @@ pub(super) fn producer(settings: &Settings) -> ClientConfig {
         .set("queue.buffering.max.kbytes", "2147483647")
         .set("compression.codec", "none")
         .set("request.timeout.ms", ms(settings.retry.read_timeout.min(settings.append_timeout)))
-        .set("message.timeout.ms", ms(settings.append_timeout));
+        // Whoever waits is answered in time, see `Channel::expire_sent`.
+        .set("message.timeout.ms", "0");
     config
 }
 

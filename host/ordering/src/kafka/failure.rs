@@ -301,6 +301,23 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Whether the topic can be read all the same: only nothing is durable that is written to it now.
+    #[must_use]
+    pub const fn lets_read(&self) -> bool {
+        matches!(
+            self,
+            Self::NotEnoughReplicas { .. }
+                | Self::RecordTooLarge { .. }
+                | Self::TimedOut { .. }
+                | Self::Idempotence { .. }
+                | Self::Producer { .. }
+                | Self::OffsetUnknown
+                | Self::Other { .. }
+        )
+    }
+}
+
 impl Reason {
     /// Cuts what is too long, and escapes what is no text.
     pub(super) fn new(words: impl fmt::Display) -> Self {

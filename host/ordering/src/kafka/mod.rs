@@ -17,7 +17,8 @@
 //! the topic: why nothing goes on stands in [`Unavailable`](crate::Readiness::Unavailable), with a [`Failure`] as its
 //! cause, until it goes on. Appends wait meanwhile, at most [`Settings::append_timeout`]; when the channel has not
 //! worked for so long, or cannot without somebody's help, they fail at the call. It never gives up, and no other
-//! channel suffers.
+//! channel suffers. A record that was sent stays with the producer when its append has failed for the time it took: the
+//! outcome is unknown until the brokers are back, and a record that was given up could come twice.
 //!
 //! A producer that the library gives up is dropped with what it had, and another takes its place.
 //!

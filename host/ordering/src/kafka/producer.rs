@@ -44,7 +44,6 @@ pub(super) struct Client(BaseProducer<Delivery>);
 /// What the library calls.
 struct Delivery {
     context: Context,
-    append_timeout: Duration,
     /// Whose answers they are.
     client: OnceLock<Weak<Client>>,
 }
@@ -75,11 +74,7 @@ impl Producers {
 
 impl Producer {
     pub(super) fn start(settings: &Settings, listener: &Arc<Listener>) -> Result<Self, OpenError> {
-        let delivery = Delivery {
-            context: Context(Arc::clone(listener)),
-            append_timeout: settings.append_timeout,
-            client: OnceLock::new(),
-        };
+        let delivery = Delivery { context: Context(Arc::clone(listener)), client: OnceLock::new() };
         let client = client::producer(settings).create_with_context(delivery);
         let client = client.map_err(|error| OpenError::Client { reason: Reason::new(error) })?;
         let (client, should_stop) = (Arc::new(Client(client)), Arc::new(AtomicBool::new(false)));
@@ -170,7 +165,7 @@ impl ProducerContext for Delivery {
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
         };
         let client = self.client.get().and_then(Weak::upgrade);
-        (*sent).settle(outcome, self.append_timeout, &self.context.0, client.as_deref());
+        (*sent).settle(outcome, &self.context.0, client.as_deref());
     }
 }
 

@@ -147,6 +147,11 @@ impl Supervisor {
             let listener = &self.shared.listener;
             let timed_out = || Cause::new(listener.timed_out(it.channel.topic(), Brokers::default(), waited));
             it.channel.expire_held(now, || cause.clone().unwrap_or_else(timed_out));
+            if it.channel.expire_sent(now, || cause.clone().unwrap_or_else(timed_out))
+                && it.phase == Phase::Serving
+            {
+                it.next = it.next.or(Some(now));
+            }
             let stands_still = match it.phase {
                 Phase::New => false,
                 Phase::Greeting => it.channel.is_overdue(OVERDUE),
@@ -316,18 +321,19 @@ impl Supervisor {
     }
 
     fn close(self) {
+        let producer = self.shared.producers.current();
         while let Ok(event) = self.events.try_recv() {
             if let Event::Channel(channel) = event {
-                channel.close();
+                channel.close(&producer);
             }
         }
         for it in &self.channels {
-            it.channel.close();
+            it.channel.close(&producer);
         }
         // Nothing comes of waiting for brokers that do not work.
         let is_working = self.channels.iter().any(|it| it.failing.is_none());
         let patience = if is_working { self.shared.settings.append_timeout } else { Duration::ZERO };
-        self.shared.producers.current().finish(patience);
+        producer.finish(patience);
         self.shared.tick.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
     }
 }

@@ -33,7 +33,8 @@
 //! | 8–15 | the first 8 bytes of the record's hash, see [`RecordHash`] |
 //! | 16– | the record |
 //!
-//! A channel's offsets have no gaps. They begin at 0, and somewhere later if the first rows were taken away. Its end
+//! A channel's offsets have no gaps. They begin at 0, and somewhere later if the first rows were taken away, as they
+//! are while a channel is being forgotten; the last of them goes with the channel's own row. Its end
 //! is not stored: it is the last row's offset + 1. Timestamps do not go back. The meta table is written in the
 //! transaction that makes the file, a channel's row in that of its first record.
 //!
@@ -62,7 +63,8 @@ use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::watch;
 
 use crate::{
-    Append, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, RecordHash, RecordHashFuture, Records,
+    Append, AppendError, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, RecordHash,
+    RecordHashFuture, Records,
 };
 use channel::{Channel, Stop};
 use queue::Queue;
@@ -136,6 +138,22 @@ impl LocalLog {
         &self.shared.identity
     }
 
+    /// Takes all records of a channel away, and its place in the order: its next record has offset 0 again. Blocks.
+    /// Readers of the channel end, and what is on its way for it may fail. Nobody may append to the channel meanwhile.
+    ///
+    /// A crash leaves the channel with its last records, or without any; then it is to be called again.
+    ///
+    /// # Errors
+    ///
+    /// The log is closed, or has failed.
+    pub fn forget(&self, channel: &ChannelId) -> Result<(), AppendError> {
+        let forgotten = lock(&self.shared.channels).by_id.remove(channel);
+        if let Some(forgotten) = forgotten {
+            forgotten.stop(Stop::Closed);
+        }
+        self.shared.queue.forget(channel).blocking_recv().unwrap_or(Err(AppendError::Closed))
+    }
+
     /// Starts the writer of an open database that [`format::initialise`] has prepared. `path` is for messages.
     fn start(
         database: redb::Database,
@@ -175,7 +193,7 @@ impl OrderedLog for LocalLog {
         let size_bytes = u64::try_from(record.len()).unwrap_or(u64::MAX);
         let limit_bytes = self.shared.max_record_bytes;
         if size_bytes > limit_bytes {
-            return Append::failed(crate::AppendError::TooLarge { size_bytes, limit_bytes });
+            return Append::failed(AppendError::TooLarge { size_bytes, limit_bytes });
         }
         self.shared.queue.push(self.shared.channel(channel), record)
     }

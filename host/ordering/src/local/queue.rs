@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use bytes::Bytes;
-use raddle_core::ids::Offset;
+use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::oneshot;
 
 use crate::{Append, AppendError};
@@ -24,6 +24,8 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     pending: VecDeque<Pending>,
+    /// Channels whose records are to be taken away.
+    forgets: VecDeque<Forget>,
     /// Nothing is taken any more.
     stop: Option<Stop>,
 }
@@ -34,6 +36,13 @@ pub(super) struct Pending {
     pub channel: Arc<Channel>,
     pub value: Bytes,
     answer: oneshot::Sender<Result<Offset, AppendError>>,
+}
+
+/// A channel to be forgotten, to be answered once.
+#[derive(Debug)]
+struct Forget {
+    channel: ChannelId,
+    answer: oneshot::Sender<Result<(), AppendError>>,
 }
 
 impl Queue {
@@ -58,9 +67,46 @@ impl Queue {
         Append::waiting(answered)
     }
 
-    /// Waits for records and takes as many as fit, at least one; none when the queue is empty and closed.
+    /// Has the writer forget a channel. What is queued for it is answered as if the log were closed: it is not written.
+    pub(super) fn forget(&self, channel: &ChannelId) -> oneshot::Receiver<Result<(), AppendError>> {
+        let (answer, answered) = oneshot::channel();
+        let forget = Forget { channel: channel.clone(), answer };
+        let mut state = lock(&self.state);
+        if let Some(stop) = &state.stop {
+            let _ = forget.answer.send(Err(stop.clone().into()));
+            return answered;
+        }
+        let pending = std::mem::take(&mut state.pending);
+        let (dropped, kept) = pending.into_iter().partition(|pending| pending.channel.id == *channel);
+        let dropped: VecDeque<Pending> = dropped;
+        state.pending = kept;
+        state.forgets.push_back(forget);
+        drop(state);
+        self.changed.notify_one();
+        for pending in dropped {
+            pending.answer(Err(AppendError::Closed));
+        }
+        answered
+    }
+
+    /// The channel that is to be forgotten first.
+    pub(super) fn to_forget(&self) -> Option<ChannelId> {
+        lock(&self.state).forgets.front().map(|forget| forget.channel.clone())
+    }
+
+    /// The first one is forgotten.
+    pub(super) fn forgotten(&self) {
+        if let Some(forget) = lock(&self.state).forgets.pop_front() {
+            // Who asked may have left.
+            let _ = forget.answer.send(Ok(()));
+        }
+    }
+
+    /// Waits for something to do, and takes as many records as fit: at least one, unless a channel is to be forgotten.
+    /// None when the queue has no records and is closed.
     pub(super) fn take(&self, max_bytes: u64) -> Option<Vec<Pending>> {
-        let is_idle = |state: &mut State| state.pending.is_empty() && state.stop.is_none();
+        let is_idle =
+            |state: &mut State| state.pending.is_empty() && state.forgets.is_empty() && state.stop.is_none();
         let state = lock(&self.state);
         let mut state = self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
         let mut taken_bytes = 0_u64;
@@ -70,7 +116,8 @@ impl Queue {
             is_first || taken_bytes <= max_bytes
         };
         let taken = state.pending.iter().take_while(fits).count();
-        (taken > 0).then(|| state.pending.drain(..taken).collect())
+        let is_over = taken == 0 && state.stop.is_some();
+        (!is_over).then(|| state.pending.drain(..taken).collect())
     }
 
     /// Takes nothing more; what is queued will still be written.
@@ -84,9 +131,13 @@ impl Queue {
         let mut state = lock(&self.state);
         state.stop = Some(stop.clone());
         let pending = std::mem::take(&mut state.pending);
+        let forgets = std::mem::take(&mut state.forgets);
         drop(state);
         for pending in pending {
             pending.answer(Err(stop.clone().into()));
+        }
+        for forget in forgets {
+            let _ = forget.answer.send(Err(stop.clone().into()));
         }
     }
 }

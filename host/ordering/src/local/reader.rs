@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use raddle_core::ids::Offset;
+use redb::ReadTransaction;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -91,8 +92,16 @@ fn read_chunk(
     from: Offset,
     end: Offset,
 ) -> Result<Option<VecDeque<Record>>, Failure> {
+    shared.store.read(|transaction| read_rows(transaction, channel, from, end))
+}
+
+fn read_rows(
+    transaction: &ReadTransaction,
+    channel: &Channel,
+    from: Offset,
+    end: Offset,
+) -> Result<VecDeque<Record>, Failure> {
     let damaged = |offset, damage| Failure::Damaged { channel: channel.id.clone(), offset, damage };
-    let Some(transaction) = shared.store.read()? else { return Ok(None) };
     let number = channel.number().ok_or_else(|| damaged(from, Damage::Missing))?;
     let table = transaction.open_table(format::RECORDS).map_err(Failure::at(READING))?;
     let rows = table.range((number, from.0)..(number, end.0)).map_err(Failure::at(READING))?;
@@ -113,5 +122,5 @@ fn read_chunk(
     if records.is_empty() {
         return Err(damaged(from, Damage::Missing));
     }
-    Ok(Some(records))
+    Ok(records)
 }

@@ -17,11 +17,15 @@ impl Store {
         Self { database: RwLock::new(Some(database)), quick_repair }
     }
 
-    /// A snapshot of what is committed; none when the database is closed.
-    pub(super) fn read(&self) -> Result<Option<ReadTransaction>, Failure> {
+    /// Works on a snapshot of what is committed; none when the database is closed. It is not closed meanwhile.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = &*database else { return Ok(None) };
-        database.begin_read().map(Some).map_err(Failure::at("reading the log"))
+        let transaction = database.begin_read().map_err(Failure::at("reading the log"))?;
+        work(&transaction).map(Some)
     }
 
     /// Begins the only write transaction; its commit syncs.
@@ -34,7 +38,8 @@ impl Store {
         Ok(transaction)
     }
 
-    /// Closes the file, also under the eyes of readers: what they still ask for is then an error.
+    /// Closes the file as soon as nobody works on a snapshot: what readers still ask for is then an error. Behind it
+    /// the file can be opened again, which it cannot while there is a snapshot.
     pub(super) fn close(&self) {
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(database);

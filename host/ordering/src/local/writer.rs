@@ -22,6 +22,9 @@ const MAX_TRANSACTION_BYTES: u64 = 64 << 20;
 const WRITING: &str = "writing to the log";
 const SYNCING: &str = "syncing the log";
 
+/// Records that are taken away in one transaction, between which others are written.
+const FORGET_ROWS: i64 = 4096;
+
 /// The only writer.
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -63,12 +66,37 @@ impl Writer {
 
     fn write_groups(&mut self) -> Stop {
         while let Some(group) = self.shared.queue.take(MAX_TRANSACTION_BYTES) {
-            match self.write(&group) {
-                Ok(records) => self.publish(group, records),
-                Err(error) => return self.fail(group, error),
+            if !group.is_empty() {
+                match self.write(&group) {
+                    Ok(records) => self.publish(group, records),
+                    Err(error) => return self.fail(group, error),
+                }
+            }
+            if let Some(channel) = self.shared.queue.to_forget() {
+                match self.forget_some(&channel) {
+                    Ok(true) => self.shared.queue.forgotten(),
+                    Ok(false) => {}
+                    Err(error) => return self.fail(Vec::new(), error),
+                }
             }
         }
         Stop::Closed
+    }
+
+    /// Takes the first records of a channel away, durably; answers whether there are no more. A crash leaves a channel
+    /// that begins later.
+    fn forget_some(&mut self, channel: &ChannelId) -> Result<bool, WriteError> {
+        let Some(place) = self.places.get_mut(channel) else { return Ok(true) };
+        let not_written = WriteError::NotWritten;
+        let transaction = self.shared.store.write().map_err(Failure::at(WRITING)).map_err(not_written)?;
+        let end = take_away(&transaction, channel, place).map_err(not_written)?;
+        transaction.commit().map_err(Failure::at(SYNCING)).map_err(WriteError::Unknown)?;
+        place.first = end;
+        let is_done = place.first >= place.end;
+        if is_done {
+            self.places.remove(channel);
+        }
+        Ok(is_done)
     }
 
     /// Makes a group durable.
@@ -150,4 +178,19 @@ impl Writer {
         }
         stop
     }
+}
+
+/// Takes the first rows of a channel away, and with the last of them the channel's own. Answers the first row that is
+/// left.
+fn take_away(transaction: &WriteTransaction, id: &ChannelId, place: &Place) -> Result<Offset, Failure> {
+    let end = Offset(place.first.0.saturating_add(FORGET_ROWS).min(place.end.0));
+    let mut rows = transaction.open_table(format::RECORDS).map_err(Failure::at(WRITING))?;
+    for offset in place.first.0..end.0 {
+        rows.remove((place.number, offset)).map_err(Failure::at(WRITING))?;
+    }
+    if end >= place.end {
+        let mut channels = transaction.open_table(format::CHANNELS).map_err(Failure::at(WRITING))?;
+        channels.remove(id.0.as_str()).map_err(Failure::at(WRITING))?;
+    }
+    Ok(end)
 }

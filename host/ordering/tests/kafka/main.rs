@@ -7,7 +7,6 @@ mod broker;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 
-mod admin;
 mod broken;
 mod copies;
 mod go_client;
@@ -19,8 +18,8 @@ mod topics;
 
 use std::time::Duration;
 
-use admin::Admin;
 use broker::Broker;
+use broker::admin::Admin;
 use conformance::Subject;
 use raddle_core::ids::ChannelId;
 use raddle_ordering::kafka::{KafkaLog, Retry, Settings};

@@ -6,7 +6,7 @@ use raddle_ordering::AppendError;
 use raddle_ordering::OrderedLog as _;
 use raddle_ordering::kafka::Settings;
 
-use crate::admin::Seen;
+use crate::broker::admin::Seen;
 use crate::conformance::{append, block_on, identity, read};
 use crate::{Admin, Broker, new_channel, open, settings};
 

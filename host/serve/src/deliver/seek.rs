@@ -2,18 +2,21 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use raddle_core::ids::BlockNumber;
+use bytes::Bytes;
+use prost::Message as _;
+use raddle_core::{bundle::is_config_block, ids::BlockNumber};
 use raddle_proto::{
-    common::Payload,
+    common::{self, Block, Payload},
     orderer::{
         SeekInfo, SeekPosition, SeekSpecified,
-        seek_info::{SeekBehavior, SeekErrorResponse},
+        seek_info::{SeekBehavior, SeekContentType, SeekErrorResponse},
         seek_position::Type,
     },
     wire::{self, Envelope, HeaderError, go_decode},
 };
 
-use super::not_delivered::NotDelivered;
+use super::not_delivered::{NotBound, NotDelivered};
+use crate::tls::ClientCertificate;
 
 /// Most bytes of a request; 64 KiB. A session keeps its request for as long as it lasts, because the policy is asked
 /// again about the same signed bytes. A range of blocks and an identity of any kind take a few KiB.
@@ -26,14 +29,13 @@ pub const SEEK_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Request {
     pub(crate) envelope: Envelope,
     pub(crate) channel_id: String,
+    /// SHA-256 of the certificate that the client says its connection was made with.
+    tls_cert_hash: Bytes,
     payload: Payload,
 }
 
 impl Request {
     /// Reads a request that arrived at `now`. The header's type is not looked at.
-    ///
-    /// The binding of a request to its client's TLS certificate is to be checked here, last, where a server asks its
-    /// clients for certificates: `ChannelHeader.tls_cert_hash` is the SHA-256 of the client's.
     ///
     /// Source: fabric v2.5.16 `common/deliver/deliver.go` `parseEnvelope`, `validateChannelHeader`.
     pub(crate) fn read(envelope: Envelope, now: SystemTime, window: Duration) -> Result<Self, NotDelivered> {
@@ -49,7 +51,24 @@ impl Request {
         let timestamp = channel_header.timestamp.ok_or(NotDelivered::NoTimestamp)?;
         let at = i128::from(timestamp.seconds) * 1_000_000_000 + i128::from(timestamp.nanos);
         check_time(at, now, window)?;
-        Ok(Self { envelope, channel_id: channel_header.channel_id, payload })
+        let common::ChannelHeader { channel_id, tls_cert_hash, .. } = channel_header;
+        Ok(Self { envelope, channel_id, tls_cert_hash, payload })
+    }
+
+    /// Whether who signed the request is who made the connection, with the certificate `client`: nobody may pass on a
+    /// request that another signed. To be asked of a request that was read, where clients must have certificates.
+    ///
+    /// Source: fabric v2.5.16 `common/deliver/binding.go` `mutualTLSBinding`.
+    pub(crate) fn check_binding(&self, client: Option<&ClientCertificate>) -> Result<(), NotBound> {
+        let claimed = &self.tls_cert_hash;
+        match client {
+            _ if claimed.is_empty() => Err(NotBound::NotClaimed),
+            None => Err(NotBound::NoCertificate),
+            Some(client) if client.hash != **claimed => {
+                Err(NotBound::Other { claimed: claimed.clone(), actual: client.hash })
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// What is asked for.
@@ -78,14 +97,17 @@ fn check_time(at_nanos: i128, now: SystemTime, window: Duration) -> Result<(), N
 }
 
 /// How a client wants to be served. Numbers that are unknown mean what 0 means.
-///
-/// `SeekInfo.content_type` is not looked at: v2.5 does not know it, and delivers whole blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
     /// Blocks that do not exist yet are not waited for.
     pub(crate) fails_if_not_ready: bool,
     /// Blocks are wanted even if the channel is in trouble.
     pub(crate) is_best_effort: bool,
+    /// Of a block that holds no config, header and metadata are enough: it attests that the block is there.
+    ///
+    /// Source: fabric v3.1.5 `common/deliver/deliver.go` `deliverBlocks`. v2.5 does not know it, and delivers whole
+    /// blocks.
+    pub(crate) is_attestation: bool,
 }
 
 impl Manner {
@@ -93,6 +115,18 @@ impl Manner {
         Self {
             fails_if_not_ready: seek.behavior == i32::from(SeekBehavior::FailIfNotReady),
             is_best_effort: seek.error_response == i32::from(SeekErrorResponse::BestEffort),
+            is_attestation: seek.content_type == i32::from(SeekContentType::HeaderWithSig),
+        }
+    }
+
+    /// What is sent of a committed block.
+    pub(crate) fn of_block(self, block: Bytes) -> Bytes {
+        if !self.is_attestation {
+            return block;
+        }
+        match go_decode::<Block>(block.clone()) {
+            Ok(read) if !is_config_block(&read) => Block { data: None, ..read }.encode_to_vec().into(),
+            _ => block,
         }
     }
 }

@@ -65,7 +65,7 @@ impl Session {
         // Last, so that nobody gets a block whose config had already shut them out when it was asked for.
         self.access.check(&*self.channel).await?;
         self.next = (number != self.stop).then(|| number.next());
-        Ok(Some(block))
+        Ok(Some(self.manner.of_block(block)))
     }
 
     /// Differs: that a session has expired Fabric finds at the next block only, and until then holds the stream open.

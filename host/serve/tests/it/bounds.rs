@@ -9,7 +9,12 @@ use raddle_serve::{
     broadcast::LaneLimits,
     server::{Server, ServerSettings},
 };
-use tokio::{sync::watch, time};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::watch,
+    time,
+};
 use tonic::{Code, transport::Endpoint};
 
 use crate::{
@@ -268,4 +273,49 @@ async fn streams_end_when_their_server_is_dropped() {
     // Its address is free again.
     let channels = Arc::new(crate::doubles::TestChannels(std::collections::HashMap::new()));
     assert!(Server::bind(server.address, channels, ServerSettings::default()).await.is_ok());
+}
+
+// === connections that say nothing ===
+
+/// What a client of HTTP/2 begins with: the preface, and settings that set nothing.
+const BEGIN: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Longer than anything that is waited for here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_begin_is_let_go() {
+    let settings = ServerSettings { connection_timeout: A_WHILE, ..Default::default() };
+    let server = serve(&TestChannel::open(), settings).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(&BEGIN[..5]).await.unwrap();
+    // Whatever else is said, the end comes.
+    let _ = time::timeout(PATIENCE, socket.read_to_end(&mut Vec::new())).await.unwrap();
+    assert_eq!(send(server.address, envelopes(1)).await.successes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_client_is_asked_and_let_go_if_it_does_not_answer() {
+    const PING: u8 = 6;
+    let settings = ServerSettings {
+        keepalive_interval: Some(A_WHILE),
+        keepalive_timeout: A_WHILE,
+        ..Default::default()
+    };
+    let server = serve(&TestChannel::open(), settings).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(BEGIN).await.unwrap();
+    let asked = async {
+        loop {
+            let mut head = [0; 9];
+            socket.read_exact(&mut head).await.unwrap();
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            socket.read_exact(&mut vec![0; length as usize]).await.unwrap();
+            if head[3] == PING && head[4] == 0 {
+                return;
+            }
+        }
+    };
+    time::timeout(PATIENCE, asked).await.unwrap();
+    let _ = time::timeout(PATIENCE, socket.read_to_end(&mut Vec::new())).await.unwrap();
 }

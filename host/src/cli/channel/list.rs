@@ -11,7 +11,8 @@ use crate::client::Place;
 /// Options of `raddle channel list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An orderer does not say which channels it has. Asked is the one that --channel or this folder names.")]
+An orderer tells its admins alone which channels it has: osnadmin channel list. Asked is the one that --channel or this
+folder names.")]
 pub struct Arguments {
     /// How to print
     #[arg(long, value_enum, default_value_t)]

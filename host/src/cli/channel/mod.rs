@@ -7,6 +7,7 @@ mod draft;
 mod editor;
 mod join;
 mod list;
+mod remove;
 pub(in crate::cli) mod signing;
 
 use super::Failure;
@@ -16,8 +17,10 @@ use super::Failure;
 pub enum Command {
     /// Say what is known of the channel that this folder uses
     List(list::Arguments),
-    /// Let a node that is stopped order a channel, by the channel's block 0
+    /// Let a node that is stopped order a channel, by the channel's block 0 or a later config block
     Join(join::Arguments),
+    /// Remove a channel from a node that is stopped
+    Remove(remove::Arguments),
     /// Show or change a channel's config
     #[command(subcommand)]
     Config(Config),
@@ -41,6 +44,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::List(arguments) => list::run(arguments),
         Command::Join(arguments) => join::run(arguments),
+        Command::Remove(arguments) => remove::run(arguments),
         Command::Config(Config::Show(arguments)) => config::show(arguments),
         Command::Config(Config::Update(arguments)) => config::update(arguments),
         Command::Config(Config::Sign(arguments)) => draft::sign(arguments),

@@ -58,6 +58,7 @@ async fn story() -> Result<(), Failure> {
     let cast = Arc::new(Cast::make()?);
     let witness = Arc::new(Witness::default());
     let orderer = Orderer::start(OrdererSettings {
+        tls: None,
         folder: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         genesis: vec![cast.genesis.clone()],
@@ -67,6 +68,7 @@ async fn story() -> Result<(), Failure> {
         worker: compile_worker::worker(),
         node: NodeSettings { counts_usage: true, ..NodeSettings::default() },
         server: ServerSettings::default(),
+        admin: None,
     })
     .await?;
     introduce(&orderer, started.elapsed());

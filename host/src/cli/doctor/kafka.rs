@@ -35,7 +35,7 @@ pub struct Arguments {
 /// Prints what was found.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     logging::start(false);
-    let settings = arguments.config.load()?;
+    let settings = arguments.config.or_dev().load()?;
     let targets::Found { targets, notes } = targets::find(&settings, &arguments.channel, &arguments.block)?;
     if targets.is_empty() {
         let sentence = "no brokers are named that order a channel of this node";

@@ -75,19 +75,7 @@ impl Outcome {
         if let Some(line) = self.failure_line() {
             let _ = writeln!(text, "  {:<8} {line}", Verdict::Wrong.word());
         }
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["", "of", "what", "found", "wanted"]);
-        for it in &self.findings {
-            let Finding { subject, what, found, wanted, .. } = it;
-            let foreign = [subject, what, found, wanted].map(|it| printable(it));
-            let [subject, what, found, wanted] = foreign;
-            table.add_row([it.verdict.word().to_owned(), subject, what, found, wanted]);
-        }
-        if !self.findings.is_empty() {
-            for line in table.lines() {
-                let _ = writeln!(text, " {}", line.trim_end());
-            }
-        }
+        text.push_str(&table(&self.findings));
         for it in self.findings.iter().filter(|it| it.verdict != Verdict::Ok) {
             text.push_str(&explained(it));
         }
@@ -95,8 +83,22 @@ impl Outcome {
     }
 }
 
+/// Findings, a line each.
+pub fn table(findings: &[Finding]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["", "of", "what", "found", "wanted"]);
+    for it in findings {
+        let Finding { subject, what, found, wanted, .. } = it;
+        let foreign = [subject, what, found, wanted].map(|it| printable(it));
+        let [subject, what, found, wanted] = foreign;
+        table.add_row([it.verdict.word().to_owned(), subject, what, found, wanted]);
+    }
+    let lines = table.lines().take(if findings.is_empty() { 0 } else { usize::MAX });
+    lines.map(|line| format!(" {}\n", line.trim_end())).collect()
+}
+
 /// A finding with its reason and its remedy. Commands stand on lines of their own, to be copied.
-fn explained(it: &Finding) -> String {
+pub fn explained(it: &Finding) -> String {
     let Finding { verdict, subject, what, found, wanted, why, remedy } = it;
     let head = printable(&format!("{}, {what}: {found}; wanted: {wanted}", subject));
     let mut text = format!("\n{}  {head}\n  why    {}\n", verdict.word(), printable(why));

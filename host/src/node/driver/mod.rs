@@ -10,9 +10,11 @@
 //! are ready together go into one transaction. Nobody sees a block before it is committed.
 
 mod appender;
+mod away;
 mod committer;
 mod judgement;
 mod place;
+mod takeover;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -39,8 +41,12 @@ use super::usage::{Metered, Usage};
 use super::{NodeError, NodeParts};
 use crate::ConfigBatchPolicies;
 use appender::{Appender, Resubmission, Resubmissions};
+use away::tell_of_log;
 use committer::{Committer, Job};
 use place::{find_log, to_stored};
+use takeover::{Start, Takeover};
+
+pub use takeover::NotTakenOver;
 
 /// Blocks that may wait for the committer. Each holds at most AbsoluteMaxBytes, unless it is one envelope.
 const BLOCKS_AHEAD_MAX: usize = 8;
@@ -100,6 +106,8 @@ struct Driver {
     seen: [Option<Record>; 2],
     /// What the ledger knew of the log at the start.
     anchor: Option<LogAnchor>,
+    /// While the log makes blocks once more that are in the ledger already.
+    takeover: Option<Takeover>,
 }
 
 // === impl Threads ===
@@ -114,6 +122,13 @@ impl Threads {
         let id = parts.ledger.channel().clone();
         let (stop, stopping) = watch::channel(false);
         let (blocks, jobs) = mpsc::channel(BLOCKS_AHEAD_MAX);
+        let (log, board, mut stopped) = (parts.log.state(&id), Arc::clone(&parts.board), stopping.clone());
+        parts.node.runtime.spawn(async move {
+            tokio::select! {
+                () = tell_of_log(log, board) => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
         let appender = Appender::new(Arc::clone(&parts.log), id.clone(), stopping.clone());
         let (resubmissions, durable) = Resubmissions::start(&parts.node.runtime, appender.clone());
         let committer = Committer {
@@ -168,13 +183,20 @@ async fn drive(
     let policies = ConfigBatchPolicies::new(parts.shipped.clone(), Arc::clone(&parts.store), stack);
     let policies = Rc::new(Metered::new(policies, Arc::clone(&parts.usage)));
     let config = Arc::clone(&parts.channel.rules().config);
-    let next = Offset(stored.chain.offsets.last_persisted.0.saturating_add(1).max(0));
-    let chain = Chain::overridden(stored.chain, config, policies, parts.standard_from);
+    let mut stopping = stop.clone();
+    let Start { state, config, takeover } = tokio::select! {
+        _ = stopping.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+        start = takeover::start(&parts.ledger, &*parts.log, config) => start?,
+    };
+    let next = Offset(state.offsets.last_persisted.0.saturating_add(1).max(0));
+    let chain = Chain::overridden(state, config, policies, parts.standard_from);
     let chain = chain.map_err(|cause| halt_at(next, cause))?;
     let records = parts.log.read(&id, next);
     parts.board.hold(chain.holds_ingress());
-    parts.board.taken(stored.chain.offsets.last_persisted);
-    parts.board.ordering();
+    parts.board.taken(state.offsets.last_persisted);
+    if takeover.is_none() {
+        parts.board.ordering();
+    }
     let driver = Driver {
         stack,
         id,
@@ -188,6 +210,7 @@ async fn drive(
         away: None,
         seen: [None, None],
         anchor: stored.anchor.clone(),
+        takeover,
         parts,
     };
     driver.try_again_later();
@@ -225,6 +248,7 @@ impl Driver {
                 },
             };
             self.step(event).await?;
+            self.must_be_taken_over().await?;
             if let Some(record) = &self.seen[1] {
                 self.parts.board.taken(record.offset);
             }
@@ -260,17 +284,23 @@ impl Driver {
             for action in actions {
                 match action {
                     Action::WriteBlock(cut) => self.write(*cut).await?,
-                    Action::StartTimer(timeout) => self.timer = Some(Instant::now() + timeout),
-                    Action::StopTimer => self.timer = None,
+                    Action::StartTimer(timeout) => self.start_timer(timeout),
+                    Action::StopTimer => self.stop_timer(),
                     Action::PostTimeToCut(number) => self.post_time_to_cut(number),
                     Action::Judge { offset, envelope, class, purpose } => {
-                        let verdict = self.judge(offset, envelope, class, purpose).await?;
+                        let verdict = match self.pulled_verdict(offset, &envelope, class, purpose)? {
+                            Some(verdict) => verdict,
+                            None => self.judge(offset, envelope, class, purpose).await?,
+                        };
                         next = Some(Event::Judged(verdict));
                     }
+                    // The orderers that made the pulled blocks did it.
+                    Action::Resubmit { .. } if self.takeover.is_some() => {}
                     Action::Resubmit { envelope, class, config_sequence, original_offset } => {
                         let resubmission = Resubmission { envelope, class, config_sequence, original_offset };
                         self.resubmissions.push(resubmission).await.map_err(|_| Ended::Stopped)?;
                     }
+                    Action::Note(_) if self.takeover.is_some() => {}
                     Action::Note(note) => self.note(&note),
                 }
             }
@@ -282,6 +312,9 @@ impl Driver {
     /// Signs a block and hands it to the committer. With a config block the channel's rules change here, at its place
     /// in the log.
     async fn write(&mut self, cut: CutBlock) -> Result<(), Ended> {
+        if self.takeover.is_some() {
+            return self.compare(&cut);
+        }
         let CutBlock { block, state, reason, size_bytes, config, creates } = cut;
         if let Some(new) = creates {
             self.create(*new).await?;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::{Driver, Ended, Halt};
 
 /// How long a log is left alone that went away while it was asked for the anchor.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Waits until the log works, and makes sure that it is the one that the ledger was built from.
 pub(super) async fn find_log(

@@ -6,6 +6,7 @@
 mod append;
 mod crash;
 mod disk;
+mod forget;
 mod kill;
 mod model;
 mod opening;

@@ -1,15 +1,30 @@
-//! What an operator does to a topic, and what any Kafka client sees in it.
+//! What an operator does to a topic, what any Kafka client sees in it, and what somebody else may write to it.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::time::Duration;
 
 use raddle_core::ids::ChannelId;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::broker::Broker;
-use crate::conformance::{PATIENCE, block_on};
+use super::Broker;
+
+/// After this a test that waits for something has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// On a thread of its own, so that tests which are tasks themselves may wait here too.
+fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let waiting = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("nothing happens") })
+    };
+    std::thread::scope(|scope| scope.spawn(waiting).join().unwrap())
+}
 
 pub struct Admin {
     client: AdminClient<DefaultClientContext>,
@@ -27,7 +42,11 @@ pub struct Seen {
 
 impl Admin {
     pub fn new(broker: &Broker) -> Self {
-        let address = broker.address();
+        Self::at(broker.address())
+    }
+
+    /// By an address of a broker's.
+    pub fn at(address: String) -> Self {
         let client = ClientConfig::new().set("bootstrap.servers", &address).create().unwrap();
         Self { client, address }
     }
@@ -62,6 +81,11 @@ impl Admin {
         list.elements()[0].error().unwrap();
     }
 
+    /// The offset after the last record of a topic.
+    pub fn end(&self, channel: &ChannelId) -> i64 {
+        self.client.inner().fetch_watermarks(&channel.0, 0, PATIENCE).unwrap().1
+    }
+
     /// How many partitions a topic has; 0 if there is none.
     pub fn partitions(&self, channel: &ChannelId) -> usize {
         let metadata = self.client.inner().fetch_metadata(None, PATIENCE).unwrap();
@@ -86,5 +110,42 @@ impl Admin {
             }
         };
         std::iter::repeat_with(next).take(count).collect()
+    }
+}
+
+/// Somebody else's producer, which writes what no orderer writes.
+pub struct Foreign {
+    producer: BaseProducer,
+    topic: String,
+}
+
+impl Foreign {
+    /// With more settings of the library's.
+    pub fn new(address: &str, channel: &ChannelId, settings: &[(&str, &str)]) -> Self {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", address);
+        for (key, value) in settings {
+            config.set(*key, *value);
+        }
+        Self { producer: config.create().unwrap(), topic: channel.0.clone() }
+    }
+
+    pub fn producer(&self) -> &BaseProducer {
+        &self.producer
+    }
+
+    /// Puts a record with this key, value and header, each if there is one, at the end of the topic.
+    pub fn put(&self, key: Option<&[u8]>, value: Option<&[u8]>, header: Option<&str>) {
+        let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(0);
+        (record.key, record.payload) = (key, value);
+        if let Some(header) = header {
+            record = record.headers(OwnedHeaders::new().insert(Header { key: header, value: Some("value") }));
+        }
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    /// Waits until all is durable.
+    pub fn flush(&self) {
+        self.producer.flush(PATIENCE).unwrap();
     }
 }

@@ -1,0 +1,136 @@
+//! TLS towards admins: who has no certificate that is trusted gets nowhere.
+
+use std::fs;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use raddle::network::{TlsAuthority, TlsIdentity, Validity};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tempfile::TempDir;
+
+use crate::harness::golden;
+use crate::harness::http;
+use crate::harness::process::Node;
+use crate::start::{folder, free_port, raddle, refuses};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn authority(domain: &str) -> TlsAuthority {
+    TlsAuthority::generate(domain, validity()).unwrap()
+}
+
+fn validity() -> Validity {
+    let now = SystemTime::now();
+    Validity { from: now - DAY, to: now + 10 * DAY }
+}
+
+/// A node whose admins come by TLS, and what they need.
+struct Scene {
+    folder: TempDir,
+    address: String,
+    server: TlsAuthority,
+    admins: TlsAuthority,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = folder("  BootstrapMethod: none\n", "Ordering: {kafka: local}\n");
+        let (server, admins) = (authority("orderer.example.com"), authority("admin.example.com"));
+        let address = format!("127.0.0.1:{}", free_port());
+        let own = server.issue("orderer", &["127.0.0.1"], validity()).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("server.crt", &own.certificate_pem);
+        write("server.key", &own.key_pem);
+        write("admins.crt", admins.certificate_pem());
+        let text = fs::read_to_string(folder.path().join("orderer.yaml")).unwrap();
+        let admin = format!(
+            "Admin:\n  ListenAddress: {address}\n  TLS:\n    Enabled: true\n    Certificate: server.crt\n    \
+             PrivateKey: server.key\n    ClientAuthRequired: true\n    ClientRootCAs: [admins.crt]\n\
+             ChannelParticipation:\n  Enabled: true\n"
+        );
+        write("orderer.yaml", &format!("{text}{admin}"));
+        Self { folder, address, server, admins }
+    }
+
+    /// A connection as `osnadmin` makes it. The handshake is done with the first request.
+    fn connect(&self, own: Option<&TlsIdentity>) -> StreamOwned<ClientConnection, TcpStream> {
+        let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate(self.server.certificate_pem())).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match own {
+            Some(own) => {
+                let key = PrivateKeyDer::from_pem_slice(own.key_pem.as_bytes()).unwrap();
+                config.with_client_auth_cert(vec![certificate(&own.certificate_pem)], key).unwrap()
+            }
+            None => config.with_no_client_auth(),
+        };
+        let connection = ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().unwrap()).unwrap();
+        StreamOwned::new(connection, TcpStream::connect(&self.address).unwrap())
+    }
+
+    fn list(&self, own: &TlsIdentity) -> http::Reply {
+        http::ask_on(self.connect(Some(own)), "GET", http::CHANNELS, &[], b"")
+    }
+
+    /// Whether a client with this certificate is answered.
+    fn is_answered(&self, own: Option<&TlsIdentity>) -> bool {
+        use std::io::{Read as _, Write as _};
+        let mut stream = self.connect(own);
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: orderer\r\n\r\n");
+        asked.and_then(|()| stream.read_exact(&mut [0; 8])).is_ok()
+    }
+}
+
+#[test]
+fn an_admin_with_a_certificate_joins_a_channel_and_nobody_else_is_answered() {
+    let scene = Scene::new();
+    let mut node = Node::start_by_settings(scene.folder.path());
+    let admin = scene.admins.issue("admin", &[], validity()).unwrap();
+    let (content_type, body) =
+        http::form("config-block", "config.block", &fs::read(golden("appkafka.block")).unwrap());
+    let headers = [("Content-Type", content_type.as_str())];
+    let joined = http::ask_on(scene.connect(Some(&admin)), "POST", http::CHANNELS, &headers, &body);
+    assert_eq!(joined.code(), 201, "{}", joined.text());
+    assert!(scene.list(&admin).text().contains("appkafka"));
+
+    let stranger = authority("admin.example.com").issue("admin", &[], validity()).unwrap();
+    let now = SystemTime::now();
+    let ended = Validity { from: now - 3 * DAY, to: now - DAY };
+    let expired = scene.admins.issue("admin", &[], ended).unwrap();
+    for (who, own) in [("nobody", None), ("a stranger", Some(&stranger)), ("yesterday's", Some(&expired))] {
+        assert!(!scene.is_answered(own), "{who}");
+    }
+    node.wait_for("Admin");
+    assert!(scene.is_answered(Some(&admin)));
+    node.stop();
+}
+
+#[test]
+fn tls_without_certificates_of_admins_does_not_start() {
+    let scene = Scene::new();
+    let path = scene.folder.path().join("orderer.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    for (from, to, said) in [
+        (
+            "ClientAuthRequired: true",
+            "ClientAuthRequired: false",
+            "Admin.TLS.ClientAuthRequired: admins would need",
+        ),
+        ("ClientRootCAs: [admins.crt]", "ClientRootCAs: []", "Admin.TLS.ClientRootCAs: no file is named"),
+        ("[admins.crt]", "[gone.crt]", "gone.crt"),
+    ] {
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let output = raddle(scene.folder.path(), &["start"]);
+        refuses(&output, 2, "failed RDL-4012  ");
+        let all = String::from_utf8(output.stderr).unwrap();
+        assert!(all.contains(said), "{said}: {all}");
+    }
+}
