@@ -131,6 +131,19 @@ fn the_child_takes_what_others_leave_if_it_is_told_to() {
 }
 
 #[test]
+fn a_child_that_stood_back_for_too_long_is_followed_by_one_that_takes_its_share() {
+    let busy = r#"case "$*" in *--stand-back*) exec sleep 600;; *) exec "$0" compile-worker "$@";; esac"#;
+    let worker = CompileWorker::new("/bin/sh", ["-c", busy, env!("CARGO_BIN_EXE_raddle")]);
+    let key = InProcess::new().unwrap().key();
+    let component = BATCH_COUNT_AND_BYTES.bytes;
+    let limits = CompileLimits { stands_back: Duration::from_millis(200), ..CompileLimits::STRICT };
+    assert!(worker.compile(component, &key, &limits).is_ok());
+    let all = CompileLimits { time: limits.stands_back, ..limits };
+    let failure = worker.compile(component, &key, &all).err();
+    assert_eq!(failure, Some(CompileFailure::Time { limit: all.time }));
+}
+
+#[test]
 fn nobody_is_told_of_the_command() {
     let help = Command::new(env!("CARGO_BIN_EXE_raddle")).arg("--help").output().unwrap();
     assert!(help.status.success());

@@ -31,8 +31,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let limits = CompileLimits {
         cpu_seconds: arguments.cpu_seconds,
         memory_bytes: arguments.memory_bytes,
-        stands_back: arguments.stand_back,
-        // The parent's watch.
+        // These two are the parent's to watch.
+        stands_back: if arguments.stand_back { Duration::MAX } else { Duration::ZERO },
         time: Duration::MAX,
     };
     match serve_compile(&limits, std::io::stdin().lock(), std::io::stdout().lock()) {

@@ -118,6 +118,13 @@ impl Client {
         Ok(Self { address: address.to_owned(), patience, stub, hash, fault })
     }
 
+    /// The same connection, whose streams wait so long for an answer.
+    #[must_use]
+    pub fn waiting(mut self, answer: Duration) -> Self {
+        self.patience.answer = answer;
+        self
+    }
+
     /// SHA-256 of the certificate that the connection is made with, if it is made with one.
     #[must_use]
     pub const fn certificate_hash(&self) -> Option<[u8; 32]> {

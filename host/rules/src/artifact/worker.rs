@@ -45,6 +45,7 @@ impl CompileWorker {
 
     fn spawn(&self, limits: &CompileLimits) -> Result<Child, CompileFailure> {
         let CompileLimits { cpu_seconds, memory_bytes, stands_back, .. } = limits;
+        let stands_back = *stands_back > Duration::ZERO;
         Command::new(&self.program)
             .args(&self.arguments)
             .arg(format!("--cpu-seconds={cpu_seconds}"))
@@ -70,7 +71,28 @@ impl Compiler for CompileWorker {
         engine: &EngineKey,
         limits: &CompileLimits,
     ) -> Result<Artifact, CompileFailure> {
-        let deadline = Instant::now().checked_add(limits.time);
+        let CompileLimits { time, stands_back, .. } = *limits;
+        let deadline = Instant::now().checked_add(time);
+        if stands_back > Duration::ZERO {
+            let patient = CompileLimits { time: time.min(stands_back), ..*limits };
+            match self.attempt(component, engine, &patient, Instant::now().checked_add(patient.time)) {
+                Err(CompileFailure::Time { .. }) if stands_back < time => {}
+                compiled => return compiled,
+            }
+        }
+        self.attempt(component, engine, &CompileLimits { stands_back: Duration::ZERO, ..*limits }, deadline)
+    }
+}
+
+impl CompileWorker {
+    /// Compiles by one child, which is killed at `deadline`.
+    fn attempt(
+        &self,
+        component: &[u8],
+        engine: &EngineKey,
+        limits: &CompileLimits,
+        deadline: Option<Instant>,
+    ) -> Result<Artifact, CompileFailure> {
         let mut child = Reaped(self.spawn(limits)?);
         let (input, output) = (child.0.stdin.take(), child.0.stdout.take());
         let (send, receive) = sync_channel(1);

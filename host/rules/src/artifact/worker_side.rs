@@ -1,6 +1,7 @@
 //! The child's side of compiling.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use thread_priority::{
@@ -113,7 +114,7 @@ fn restrict(limits: &CompileLimits) -> Result<(), WorkerError> {
             .map_err(|error| WorkerError::Limits(error.into()))?;
     }
     nix::sys::prctl::set_no_new_privs().map_err(|error| WorkerError::Limits(error.into()))?;
-    if limits.stands_back {
+    if limits.stands_back > Duration::ZERO {
         // The threads of envelopes wait for a nice process, up to its slice, and never for an idle one. The thread that
         // compiles inherits it. A system that refuses compiles all the same.
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);

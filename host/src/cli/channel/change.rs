@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use raddle_core::bundle::read_config_envelope;
 use raddle_proto::common::{self, Config};
 use raddle_proto::wire::Envelope;
+use raddle_rules::artifact::CompileLimits;
 use tokio::time::timeout;
 
 use super::current::{self, Current};
@@ -21,6 +22,9 @@ use crate::client::{Answer, Deliveries, Place, Refusal, message};
 
 /// How often a change is done again because somebody was faster.
 const REBASES_MAX: usize = 5;
+
+/// How long to wait for the answer: an orderer compiles a module first, for [`CompileLimits::STRICT`]'s time at most.
+const ANSWER_MAX: Duration = CompileLimits::STRICT.time.saturating_add(Duration::from_secs(30));
 
 /// How long to wait for the config block.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -169,7 +173,8 @@ pub async fn submit(connection: &Connection, draft: &Draft) -> Result<Result<(),
     let mut blocks = connection.deliver(Place::Newest, Place::Number(u64::MAX), true)?;
     blocks.next().await?.ok_or_else(ended)?;
     let envelope = draft.envelope(&connection.signer, SystemTime::now())?;
-    let mut answers = connection.client.broadcast(tokio_stream::iter([message(&envelope)]));
+    let client = connection.client.clone().waiting(ANSWER_MAX);
+    let mut answers = client.broadcast(tokio_stream::iter([message(&envelope)]));
     match answers.next().await? {
         Some(Answer::Taken) => {}
         Some(Answer::Refused(refusal)) => return Ok(Err(refusal)),
