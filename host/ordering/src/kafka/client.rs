@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::failure::{Brokers, Failure, Reason};
 use super::lock;
+use super::reader::GATHERING;
 use super::settings::{SaslMechanism, Settings};
 use super::supervisor::Event;
 
@@ -211,9 +212,10 @@ pub(super) fn consumer(settings: &Settings) -> ClientConfig {
         .set_log_level(RDKafkaLogLevel::Debug)
         .set("fetch.min.bytes", "1")
         .set("fetch.error.backoff.ms", "100")
-        .set("queued.min.messages", "1000000")
+        // While a record waits to be taken no more are fetched, see `reader::GATHERING`.
+        .set("queued.min.messages", "1")
         .set("queued.max.messages.kbytes", (settings.read_ahead_bytes >> 10).clamp(1, 2_097_151).to_string())
-        .set("fetch.queue.backoff.ms", "20")
+        .set("fetch.queue.backoff.ms", ms(GATHERING))
         .set("receive.message.max.bytes", largest.clamp(100_000_000, 2_147_483_647).to_string());
     config
 }
