@@ -31,6 +31,9 @@ use crate::node::{
 /// How long the socket waits for the channels to order. Most do at once.
 const BEGIN_MAX: Duration = Duration::from_secs(3);
 
+/// How long a stop waits for those who are about to let go of a channel, as streams that have ended.
+const RELEASE_MAX: Duration = Duration::from_secs(5);
+
 /// Where ledgers are, in an orderer's folder.
 pub const LEDGERS: &str = "ledgers";
 
@@ -224,20 +227,27 @@ impl Orderer {
         &self.node
     }
 
-    /// Takes nothing more, answers what was received, commits what is cut, and cuts nothing.
+    /// Takes nothing more, answers what was received, commits what is cut, and cuts nothing. Its files can be opened
+    /// again then, unless the caller still has one of its channels.
     ///
     /// # Errors
     ///
     /// The socket failed, or a task of ours did.
     pub async fn stop(self) -> Result<(), OrdererError> {
-        if let Some(admin) = self.admin {
+        let Self { node, certificates, stop, serving, admin, .. } = self;
+        if let Some(admin) = admin {
             let _ = admin.stop.send(());
             admin.serving.await?;
         }
-        let _ = self.stop.send(());
-        let served = self.serving.await?;
-        let node = self.node;
+        let _ = stop.send(());
+        let served = serving.await?;
+        // It knows the node, too.
+        drop(certificates);
+        let released = node.released();
         spawn_blocking(move || node.stop()).await?;
+        if timeout(RELEASE_MAX, released).await.is_err() {
+            tracing::warn!("something of this orderer is still at work; its files stay open until that ends");
+        }
         Ok(served?)
     }
 }

@@ -189,3 +189,19 @@ fn without_a_part_it_looks_at_all_of_them() {
     assert_eq!(parts.into_iter().collect::<Vec<_>>(), ["clock", "disk", "msp", "ports", "store"]);
     refuses(&part(there.path(), &["--config", "gone"]).0, 2, "failed RDL-4012  ");
 }
+
+#[test]
+fn in_the_folder_of_a_node_of_dev_it_looks_at_that_one_running_or_not() {
+    let there = tempfile::TempDir::new().unwrap();
+    let node = Node::start_in(there.path(), &[]);
+    let (output, running) = part(there.path(), &[]);
+    assert!(node.stop().status.success());
+    assert!(output.status.success(), "{running}");
+    let (output, stopped) = part(there.path(), &["store"]);
+    assert!(output.status.success(), "{stopped}");
+    for (printed, told) in
+        [(running, "unseen  store, ledger of demo: "), (stopped, "ordered by the log on this disk")]
+    {
+        assert!(printed.contains(told), "{printed}");
+    }
+}

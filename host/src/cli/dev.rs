@@ -104,14 +104,21 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Failure::new(Code::Bug, Exit::Bug, format!("channel {channel} was started and is not there"))
     })?;
     write_client_config(arguments, &orderer, channel.id(), network.client, network.admins)?;
-    if !arguments.kafka.is_empty() {
-        let (genesis, msp_id, msp_dir) = &network.origin;
-        let (folder, listen, channel) = (&arguments.folder, orderer.address(), channel.id());
-        let (brokers, replication) = (&arguments.kafka, REPLICATION);
-        DevSettings { folder, listen, channel, genesis, msp_id, msp_dir, brokers, replication }.write()?;
-    }
+    let (genesis, msp_id, msp_dir) = &network.origin;
+    let settings = DevSettings {
+        folder: &arguments.folder,
+        listen: orderer.address(),
+        channel: channel.id(),
+        genesis,
+        msp_id,
+        msp_dir,
+        brokers: &arguments.kafka,
+        replication: REPLICATION,
+    };
+    settings.write()?;
     ready(arguments, &orderer, &channel);
     let exit = wait(&channel, &mut stop).await;
+    drop(channel);
     orderer.stop().await?;
     Ok(exit)
 }

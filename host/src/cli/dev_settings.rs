@@ -1,4 +1,4 @@
-//! The settings of a node of `raddle dev --kafka` as `raddle start` would read them, for commands that look at it.
+//! The settings of a node of `raddle dev` as `raddle start` would read them, for commands that look at it.
 
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
@@ -22,7 +22,9 @@ pub(super) struct DevSettings<'a> {
     pub genesis: &'a Path,
     pub msp_id: &'a str,
     pub msp_dir: &'a Path,
+    /// Those that order the channel; none: the log on this node's disk does.
     pub brokers: &'a [String],
+    /// Copies of a topic that is made.
     pub replication: u16,
 }
 
@@ -58,7 +60,8 @@ impl DevSettings<'_> {
     }
 
     fn raddle(&self) -> Value {
-        json!({ "Ordering": { "channels": { self.channel.0.as_str(): self.brokers } } })
+        let log = if self.brokers.is_empty() { json!("local") } else { json!(self.brokers) };
+        json!({ "Ordering": { "channels": { self.channel.0.as_str(): log } } })
     }
 }
 

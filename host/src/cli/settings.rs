@@ -19,7 +19,7 @@ pub struct ConfigFolder {
 }
 
 impl ConfigFolder {
-    /// The same; where none is named and no files are here, that of a node of `raddle dev --kafka`.
+    /// The same; where none is named and no files are here, that of a node of `raddle dev`.
     #[must_use]
     pub fn or_dev(&self) -> Self {
         Self { config: self.config.clone().or_else(dev_settings::found) }

@@ -25,6 +25,7 @@ use super::answers;
 use super::board::{Board, Doing};
 use super::config::ConfigMaker;
 use super::judge::EnvelopeJudge;
+use super::lease::Lease;
 use super::registrar::Registrar;
 use super::rules::{Rules, RulesMaker};
 use super::usage::Usage;
@@ -54,6 +55,7 @@ pub struct Channel {
     usage: Arc<Usage>,
     /// A system channel is asked about the channels of its node, and creates them.
     registrar: Weak<Registrar>,
+    _lease: Lease,
 }
 
 /// What a channel is made of.
@@ -68,15 +70,29 @@ pub(super) struct ChannelParts {
     pub(super) config_workers: Arc<Workers>,
     pub(super) usage: Arc<Usage>,
     pub(super) registrar: Weak<Registrar>,
+    pub(super) lease: Lease,
 }
 
 impl Channel {
     /// A channel with these rules, whose records go to the log and whose blocks come from the ledger.
     pub(super) fn new(parts: ChannelParts) -> Self {
         let ChannelParts { rules, maker, log, ledger, board, workers, configs, .. } = parts;
-        let ChannelParts { config_workers, usage, registrar, .. } = parts;
+        let ChannelParts { config_workers, usage, registrar, lease: _lease, .. } = parts;
         let (id, rules) = (ledger.channel().clone(), ArcSwap::from_pointee(rules));
-        Self { id, rules, maker, log, ledger, board, workers, configs, config_workers, usage, registrar }
+        Self {
+            id,
+            rules,
+            maker,
+            log,
+            ledger,
+            board,
+            workers,
+            configs,
+            config_workers,
+            usage,
+            registrar,
+            _lease,
+        }
     }
 
     /// Its id.

@@ -7,15 +7,18 @@ use raddle_core::ids::{ChannelId, Offset};
 use raddle_ordering::{Append, AppendError, OrderedLog, Readiness, RecordHashFuture, Records};
 use tokio::sync::watch;
 
+use super::lease::Lease;
+
 /// A log to which nothing is appended any more once it is closed, by whoever still holds it.
 pub(super) struct Gate {
     log: Arc<dyn OrderedLog>,
     is_closed: RwLock<bool>,
+    _lease: Lease,
 }
 
 impl Gate {
-    pub(super) fn new(log: Arc<dyn OrderedLog>) -> Self {
-        Self { log, is_closed: RwLock::new(false) }
+    pub(super) fn new(log: Arc<dyn OrderedLog>, lease: Lease) -> Self {
+        Self { log, is_closed: RwLock::new(false), _lease: lease }
     }
 
     /// Appends fail from now on. What had its place in the order before is on its way.

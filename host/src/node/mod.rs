@@ -16,6 +16,7 @@ mod driver;
 mod gate;
 mod guest_log;
 mod judge;
+mod lease;
 mod ledgers;
 mod logs;
 mod modules;
@@ -64,6 +65,7 @@ use crate::config::{BatchPolicies, BatchPolicyOverride};
 use crate::identity::Signer;
 use crate::load_shipped;
 use config::ConfigMaker;
+use lease::Lease;
 use registrar::{Common, Registrar};
 use rules::RulesMaker;
 
@@ -198,6 +200,7 @@ pub enum NodeError {
 pub struct Node {
     registrar: Arc<Registrar>,
     usage: Arc<Usage>,
+    lease: Lease,
 }
 
 // === impl Node ===
@@ -225,6 +228,7 @@ impl Node {
             usage: Arc::clone(&usage),
             batch_policies: Arc::new(settings.batch_policies),
         };
+        let lease = Lease::new();
         let registrar = Registrar::new(Common {
             node: parts,
             maker,
@@ -236,8 +240,9 @@ impl Node {
             usage: Arc::clone(&usage),
             batch_policy_override: settings.batch_policy_override,
             read_only: settings.read_only,
+            lease: lease.clone(),
         });
-        Ok(Self { registrar, usage })
+        Ok(Self { registrar, usage, lease })
     }
 
     /// The channel of this id, which begins with its genesis block if it has no ledger. It takes envelopes at once, and
@@ -297,6 +302,11 @@ impl Node {
     /// the next start. Blocks for as long as the commits take; must not be called on a thread of the runtime.
     pub fn stop(&self) {
         self.registrar.stop();
+    }
+
+    /// Ends when this node is dropped and nobody has anything of it: from then on its files can be opened again.
+    pub fn released(&self) -> impl Future<Output = ()> + use<> {
+        self.lease.ended()
     }
 }
 

@@ -20,6 +20,7 @@ use super::channel::{Channel, ChannelParts};
 use super::config::ConfigMaker;
 use super::driver::{self, Threads};
 use super::gate::Gate;
+use super::lease::Lease;
 use super::ledgers::Ledgers;
 use super::logs::Logs;
 use super::removal::Pending;
@@ -41,6 +42,7 @@ pub(super) struct Common {
     pub(super) usage: Arc<Usage>,
     pub(super) batch_policy_override: Option<BatchPolicyOverride>,
     pub(super) read_only: Option<ReadOnly>,
+    pub(super) lease: Lease,
 }
 
 /// The channels of a node.
@@ -97,7 +99,8 @@ impl Registrar {
         let config = read_config_of(config_of(&ledger)?)
             .map_err(|cause| NodeError::Config { channel: id.clone(), cause })?;
         let is_system_channel = config.bundle.has_consortiums;
-        let gate = Arc::new(Gate::new(self.common.node.logs.log_of(&config.bundle)?));
+        let gate =
+            Arc::new(Gate::new(self.common.node.logs.log_of(&config.bundle)?, self.common.lease.clone()));
         let log = Arc::clone(&gate) as Arc<dyn OrderedLog>;
         let rules = self.common.maker.make(Arc::new(config));
         let rules = rules.map_err(|cause| NodeError::Rules { channel: id.clone(), cause })?;
@@ -122,6 +125,7 @@ impl Registrar {
             config_workers: Arc::clone(&common.config_workers),
             usage: Arc::clone(&common.usage),
             registrar: Weak::clone(&self.this),
+            lease: common.lease.clone(),
         }));
         let threads = match &common.read_only {
             Some(cause) => {
