@@ -27,7 +27,7 @@ use crate::load;
 const DATA_BYTES: usize = 1200;
 
 /// How long the clients send before anything is measured.
-pub const WARM: Duration = Duration::from_secs(2);
+const WARM: Duration = Duration::from_secs(2);
 
 /// How long each line is measured.
 pub const MEASURED: Duration = Duration::from_secs(4);
@@ -41,8 +41,8 @@ pub fn all() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let scene = Scene::new();
     for (streams, in_flight) in [(1, 1), (1, 64), (8, 1), (8, 64)] {
-        let figures = runtime.block_on(scene.measure(Mapping::Local, streams, in_flight));
-        figures.print(&format!("{streams} × {in_flight}"), None);
+        let figures = runtime.block_on(scene.measure(Mapping::Local, streams, in_flight, WARM, None));
+        figures.print(&format!("{streams} × {in_flight}"));
     }
 }
 
@@ -53,6 +53,8 @@ pub struct Figures {
     pub cpu_us: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// What each cost the other process that was looked at.
+    pub other_us: Option<f64>,
 }
 
 impl Figures {
@@ -67,14 +69,14 @@ impl Figures {
             cpu_us: used.as_secs_f64() * 1e6 / count,
             p50_ms: at(0.5),
             p99_ms: at(0.99),
+            other_us: None,
         }
     }
 
-    /// `broker_us` is what each cost a broker.
-    pub fn print(&self, name: &str, broker_us: Option<f64>) {
+    pub fn print(&self, name: &str) {
         let Self { per_second, cpu_us, p50_ms, p99_ms, .. } = self;
-        let broker = broker_us.map(|it| format!(" {it:>16.1}")).unwrap_or_default();
-        println!("{name:<24} {per_second:>14.0} {cpu_us:>16.1} {p50_ms:>10.2} {p99_ms:>10.2}{broker}");
+        let other = self.other_us.map(|it| format!(" {it:>16.1}")).unwrap_or_default();
+        println!("{name:<24} {per_second:>14.0} {cpu_us:>16.1} {p50_ms:>10.2} {p99_ms:>10.2}{other}");
     }
 }
 
@@ -101,8 +103,16 @@ impl Scene {
         self.envelope.encode_to_vec()
     }
 
-    /// An orderer whose channel has this log, and so many clients.
-    pub async fn measure(&self, logs: Mapping, streams: usize, in_flight: usize) -> Figures {
+    /// An orderer whose channel has this log, and so many clients, which send for a while before anything is measured.
+    /// `other` is a process whose time is measured along.
+    pub async fn measure(
+        &self,
+        logs: Mapping,
+        streams: usize,
+        in_flight: usize,
+        warm: Duration,
+        other: Option<&str>,
+    ) -> Figures {
         let folder = tempfile::tempdir().unwrap();
         let (msp_id, msp_dir) = self.network.orderer();
         let orderer = Orderer::start(OrdererSettings {
@@ -121,19 +131,22 @@ impl Scene {
         let orderer = orderer.await.unwrap();
         let endpoint = format!("http://{}", orderer.address());
 
-        let start = Instant::now() + WARM;
+        let start = Instant::now() + warm;
         let clients: Vec<_> = (0..streams)
             .map(|_| tokio::spawn(client(endpoint.clone(), self.envelope.clone(), in_flight, start)))
             .collect();
         tokio::time::sleep_until(start.into()).await;
-        let cpu_before = cpu();
+        let (cpu_before, other_before) = (cpu(), other.map(cpu_of));
         let mut waits = Vec::new();
         for client in clients {
             waits.extend(client.await.unwrap());
         }
         let (elapsed, used) = (start.elapsed(), cpu() - cpu_before);
+        let other_used = other.map(cpu_of).zip(other_before).map(|(after, before)| after - before);
         orderer.stop().await.unwrap();
-        Figures::of(waits, elapsed, used)
+        let figures = Figures::of(waits, elapsed, used);
+        let other_us = other_used.map(|used| used.as_secs_f64() * 1e6 / figures.count as f64);
+        Figures { other_us, ..figures }
     }
 }
 
@@ -171,7 +184,12 @@ async fn client(
 
 /// What this process has used of the processors. (Linux.)
 pub fn cpu() -> Duration {
-    ticks(&std::fs::read_to_string("/proc/self/stat").unwrap())
+    cpu_of("self")
+}
+
+/// What a process has used of them, by its name under `/proc`.
+fn cpu_of(process: &str) -> Duration {
+    ticks(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap())
 }
 
 /// Processor time in a process's `stat`; a hundredth of a second is exact enough for seconds.

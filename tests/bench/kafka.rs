@@ -11,8 +11,12 @@ use rdkafka::ClientConfig;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
-use crate::broadcast::{Figures, MEASURED, Scene, WARM, cpu, ticks};
+use crate::broadcast::{Figures, MEASURED, Scene, cpu};
 use crate::broker::{self, Broker, new_topic};
+
+/// How long an orderer is at work before anything is measured: a broker compiles what it does often, on the same
+/// processors, for that long.
+const WARM: Duration = Duration::from_secs(20);
 
 /// Prints for each number of streams and of envelopes in flight on each what Broadcast makes of it, and the producer.
 pub fn all() {
@@ -36,14 +40,11 @@ pub fn all() {
         let record = KafkaMessage::normal(scene.envelope().into(), 1, 0).marshal();
         // Both are measured on a broker that is warm.
         produce(&broker, &record, streams * in_flight);
-        let before = used(&broker);
-        let ours = runtime.block_on(scene.measure(Mapping::Kafka(Box::new(settings)), streams, in_flight));
-        // The broker's time is that of the warm-up too.
-        let share = MEASURED.as_secs_f64() / (WARM + MEASURED).as_secs_f64();
-        let broker_us = (used(&broker) - before).as_secs_f64() * share * 1e6 / ours.count as f64;
-        ours.print(&format!("Broadcast {streams} × {in_flight}"), Some(broker_us));
+        let (logs, process) = (Mapping::Kafka(Box::new(settings)), broker.process());
+        let ours = runtime.block_on(scene.measure(logs, streams, in_flight, WARM, Some(&process)));
+        ours.print(&format!("Broadcast {streams} × {in_flight}"));
         let bare = produce(&broker, &record, streams * in_flight);
-        bare.print(&format!("bare producer, {}", streams * in_flight), None);
+        bare.print(&format!("bare producer, {}", streams * in_flight));
         println!(
             "{:<24} {:>14.2} {:>16} {:>10.2}",
             "  ratio; p50 over it",
@@ -66,11 +67,6 @@ impl ProducerContext for Context {
         assert!(result.is_ok(), "{result:?}");
         self.0.send(*sent).unwrap();
     }
-}
-
-/// Processor time of the broker so far.
-fn used(broker: &Broker) -> Duration {
-    ticks(&std::fs::read_to_string(format!("/proc/{}/stat", broker.process())).unwrap())
 }
 
 fn produce(broker: &Broker, record: &[u8], in_flight: usize) -> Figures {

@@ -194,6 +194,12 @@ impl Access {
     pub fn creator(&self, creator: &[u8]) -> Option<Arc<Identity>> {
         self.members.0.deserialize(creator).ok()
     }
+
+    /// The same, if it was found valid before and is still remembered. Costs next to nothing.
+    #[must_use]
+    pub fn remembered_creator(&self, creator: &[u8]) -> Option<Arc<Identity>> {
+        self.members.0.remembered(creator)
+    }
 }
 
 /// The signatures of a block: each over the value of metadata entry SIGNATURES, its own header, and the block header in

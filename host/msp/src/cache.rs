@@ -80,6 +80,12 @@ impl CachedManager {
         Ok(identity)
     }
 
+    /// A valid identity that is remembered under the bytes in which it came.
+    #[must_use]
+    pub fn remembered(&self, bytes: &[u8]) -> Option<Arc<Identity>> {
+        self.identities.get(bytes)
+    }
+
     /// As [`Identity::satisfies`]. Refusals of valid identities are remembered too.
     ///
     /// # Errors

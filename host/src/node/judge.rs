@@ -1,7 +1,9 @@
 //! What the filters ask of a channel's MSPs and signature policies, about one envelope.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use raddle_core::access::{self, Access};
 use raddle_msp::ClaimedIdentity;
 use raddle_proto::common::SignatureHeader;
@@ -14,7 +16,10 @@ use super::usage::Usage;
 pub struct EnvelopeJudge {
     access: Arc<Access>,
     envelope: Envelope,
-    creator: Result<ClaimedIdentity, String>,
+    /// The creator's bytes.
+    creator: Result<Bytes, String>,
+    /// What can be read of them, once somebody has asked.
+    claimed: OnceCell<Result<ClaimedIdentity, String>>,
     usage: Arc<Usage>,
 }
 
@@ -28,10 +33,16 @@ impl EnvelopeJudge {
         usage: Arc<Usage>,
     ) -> Self {
         let creator = match header {
-            Ok(header) => ClaimedIdentity::read(header.creator.clone()).map_err(|error| error.to_string()),
+            Ok(header) => Ok(header.creator.clone()),
             Err(error) => Err(error.to_string()),
         };
-        Self { access, envelope, creator, usage }
+        Self { access, envelope, creator, claimed: OnceCell::new(), usage }
+    }
+
+    /// The creator, whether or not the channel knows it.
+    fn claimed(&self) -> &Result<ClaimedIdentity, String> {
+        self.claimed
+            .get_or_init(|| ClaimedIdentity::read(self.creator.clone()?).map_err(|error| error.to_string()))
     }
 }
 
@@ -46,12 +57,18 @@ impl Judge for EnvelopeJudge {
     }
 
     fn creator_expires(&self) -> Option<Timestamp> {
-        let identity = self.creator.as_ref().ok()?;
-        Some(Timestamp { seconds: identity.expires_at(), nanoseconds: 0 })
+        // Whom the channel remembers is not read anew: the bytes are the same, and so is the certificate's end.
+        let remembered = self.access.remembered_creator(self.creator.as_ref().ok()?);
+        let seconds = match remembered {
+            Some(identity) => identity.expires_at(),
+            None => self.claimed().as_ref().ok()?.expires_at(),
+        };
+        Some(Timestamp { seconds, nanoseconds: 0 })
     }
 
     fn creator(&self) -> Result<Creator, String> {
-        let identity = self.creator.as_ref().map_err(Clone::clone)?;
+        // Not the one that is remembered: there the certificate may have been changed to its sanitised form.
+        let identity = self.claimed().as_ref().map_err(Clone::clone)?;
         let subject = identity.certificate.subject();
         Ok(Creator {
             msp_id: identity.msp_id.clone(),
