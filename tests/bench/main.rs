@@ -29,6 +29,10 @@ mod subjects;
 
 use std::time::{Duration, Instant};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rounds counted, after one that is not.
 const ROUNDS: usize = 9;
 

@@ -26,6 +26,9 @@ pub struct CompileWorker {
     arguments: Vec<OsString>,
 }
 
+/// mimalloc reserves 1 GiB of addresses at once unless it is told otherwise, in KiB: as many as a worker may have.
+const ALLOCATOR_RESERVE: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "65536");
+
 impl CompileWorker {
     /// Runs `program` with `arguments`, to which options with the limits are added. It must do no more than call
     /// [`super::serve_compile`] with them.
@@ -52,6 +55,7 @@ impl CompileWorker {
             .arg(format!("--memory-bytes={memory_bytes}"))
             .args(stands_back.then_some("--stand-back"))
             .env_clear()
+            .env(ALLOCATOR_RESERVE.0, ALLOCATOR_RESERVE.1)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
