@@ -1,20 +1,23 @@
-//! Compiles the service of `orderer/ab.proto`, without a system `protoc`, upon the messages of raddle-proto.
+//! Compiles the services of `orderer/ab.proto` and of our own `node.proto`, without a system `protoc`, upon the
+//! messages of raddle-proto.
 
 use std::{env, error::Error, fs, path::Path};
 
 use prost::Message;
 
-const INCLUDE: &str = "../../proto/fabric";
+const INCLUDES: [&str; 2] = ["../../proto/fabric", "../../proto/raddle"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={INCLUDE}");
+    for include in INCLUDES {
+        println!("cargo::rerun-if-changed={include}");
+    }
     let out_dir = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
     let out_dir = Path::new(&out_dir);
     let (server_dir, client_dir) = (out_dir.join("server"), out_dir.join("client"));
     fs::create_dir_all(&server_dir)?;
     fs::create_dir_all(&client_dir)?;
 
-    let descriptors = protox::compile(["orderer/ab.proto"], [INCLUDE])?;
+    let descriptors = protox::compile(["orderer/ab.proto", "node.proto"], INCLUDES)?;
     fs::write(out_dir.join("descriptors.bin"), descriptors.encode_to_vec())?;
 
     let messages = || {
@@ -27,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     messages()
         .extern_path(".common.Envelope", "::raddle_proto::wire::Envelope")
         .extern_path(".orderer.DeliverResponse", "crate::codec::Delivered")
+        .extern_path(".raddle.node.v1", "crate::client::node")
         .codec_path("crate::codec::EnvelopeCodec")
         .build_client(false)
         .out_dir(server_dir)

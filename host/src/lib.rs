@@ -23,5 +23,6 @@ pub mod node;
 pub mod orderer;
 pub mod pull;
 pub mod replay;
+pub mod workbench;
 
 pub use batch_policies::{ConfigBatchPolicies, load_shipped};

@@ -94,6 +94,14 @@ impl Logs for MappedLogs {
         }
     }
 
+    fn is_own(&self, bundle: &Bundle) -> Result<bool, NoLog> {
+        match &self.mapping {
+            Mapping::Local => Ok(true),
+            Mapping::Kafka(_) => Ok(false),
+            Mapping::By { ordering, .. } => Ok(matches!(choose(ordering, bundle)?, Chosen::Local)),
+        }
+    }
+
     /// A topic stays: it belongs to all orderers of the channel.
     fn forget(&self, channel: &ChannelId) -> Result<(), RemovalError> {
         let is_open = self.local.lock().unwrap_or_else(PoisonError::into_inner).is_some();

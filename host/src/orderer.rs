@@ -25,7 +25,7 @@ use crate::identity::Signer;
 use crate::logs::{MappedLogs, Mapping};
 use crate::node::{
     Channel, Doing, Ledgers, Modules, Node, NodeError, NodeParts, NodeSettings, Observer, ReadOnly,
-    RemovalError, StartError,
+    RemovalError, ResumeError, StartError,
 };
 
 /// How long the socket waits for the channels to order. Most do at once.
@@ -99,6 +99,9 @@ pub enum OrdererError {
     /// The removal of a channel is not finished.
     #[error(transparent)]
     Removal(#[from] RemovalError),
+    /// A channel that was being joined is not gone on with.
+    #[error(transparent)]
+    Join(#[from] ResumeError),
     /// The socket cannot be served.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -150,9 +153,10 @@ impl Orderer {
         let runtime = Handle::current();
         let identity = Expiry::of("enrollment", signer.certificate());
         let read_only = ReadOnly::by(&signer, SystemTime::now());
-        let node = NodeSettings { read_only: read_only.clone(), ..node };
+        let mut node = NodeSettings { read_only: read_only.clone(), ..node };
         // The socket first: an address that is taken is the likeliest fault, and nothing has been done by then.
         let listener = Server::listen(listen).await?;
+        node.upstream.own_port = listener.local_addr().map_or(listen.port(), |own| own.port());
         let admin = match admin {
             Some(admin) => Some((AdminServer::listen(admin.listen).await?, admin)),
             None => None,
@@ -278,7 +282,7 @@ impl Opening {
         let ledgers = Ledgers::at(self.folder.join(LEDGERS));
         let no_folder = |cause| OrdererError::Folder { path: ledgers.folder().to_owned(), cause };
         ledgers.make_folder().map_err(no_folder)?;
-        let modules = Modules { worker: self.worker, cache: Some(self.folder.join("modules")) };
+        let modules = Modules { worker: self.worker, cache: Some(Modules::folder(&self.folder)) };
         let logs = MappedLogs::new(self.logs, self.folder.join("log.redb")).map_err(NodeError::NoLog)?;
         let parts = NodeParts {
             logs: Arc::new(logs),
@@ -302,6 +306,8 @@ impl Opening {
                 Err(error) => failed.push((ledgers.path(&channel), error.into())),
             }
         }
+        let unjoined = node.resume_joins().map_err(no_folder)?.into_iter();
+        failed.extend(unjoined.map(|(path, error)| (path, OrdererError::from(error))));
         Ok(Opened { node: Arc::new(node), started, failed })
     }
 }

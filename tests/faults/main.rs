@@ -14,6 +14,7 @@ mod errors;
 #[path = "../harness/http.rs"]
 mod http;
 mod kill;
+mod onboarding;
 #[path = "../harness/process.rs"]
 mod process;
 mod removal;

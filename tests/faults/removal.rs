@@ -14,11 +14,12 @@ use raddle::client::{Answer, Client, Patience, Place as At, message, range};
 use raddle::identity::Signer;
 use raddle_core::ids::ChannelId;
 use raddle_proto::common::{Block, HeaderType};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::http;
 use crate::process::Node;
+use crate::steps::step_until;
 
 const CHANNEL: &str = "mychannel";
 
@@ -128,7 +129,7 @@ fn envelopes(blocks: &[Block]) -> usize {
 
 /// A node that goes on by small steps.
 struct Steps {
-    pid: Pid,
+    id: u32,
     ledgers: PathBuf,
     log: PathBuf,
     before: u64,
@@ -136,14 +137,13 @@ struct Steps {
 
 impl Steps {
     fn of(node: &Node, ledgers: PathBuf) -> Self {
-        let pid = Pid::from_raw(node.id().try_into().unwrap()).unwrap();
         let threads = fs::read_dir(format!("/proc/{}/task", node.id())).unwrap();
         let mut folders = threads.map(|thread| thread.unwrap().path());
         let is_log = |folder: &PathBuf| {
             fs::read_to_string(folder.join("comm")).is_ok_and(|name| name.trim_end() == "ordered-log")
         };
         let log = folders.find(is_log).unwrap().join("io");
-        let mut steps = Self { pid, ledgers, log, before: 0 };
+        let mut steps = Self { id: node.id(), ledgers, log, before: 0 };
         steps.before = steps.writes();
         steps
     }
@@ -171,22 +171,7 @@ impl Steps {
 
     /// Lets the node go on at least `least` steps, and until it is at `place`; stops it there.
     fn until(&self, place: Place, least: usize) -> Place {
-        self.stop();
-        for step in 0.. {
-            if step >= least && self.place() >= place {
-                break;
-            }
-            kill_process(self.pid, Signal::CONT).unwrap();
-            std::thread::sleep(STEP);
-            self.stop();
-        }
-        self.place()
-    }
-
-    fn stop(&self) {
-        kill_process(self.pid, Signal::STOP).unwrap();
-        let (_, status) = waitpid(Some(self.pid), WaitOptions::UNTRACED).unwrap().unwrap();
-        assert!(status.stopped());
+        step_until(self.id, place, least, || self.place())
     }
 }
 

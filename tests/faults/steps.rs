@@ -17,6 +17,32 @@ const STEPS_AT_REST: usize = 500;
 /// More steps than are ever needed.
 const STEPS_MAX: usize = 100_000;
 
+/// How long a process goes on in a step of [`step_until`].
+const SHORT_STEP: Duration = Duration::from_micros(30);
+
+/// Lets a process go on at least `least` steps, and until `place` says that it is at `target` or behind it; stops it
+/// there, and answers where it is.
+pub fn step_until<P: PartialOrd>(id: u32, target: P, least: usize, place: impl Fn() -> P) -> P {
+    let pid = Pid::from_raw(id.try_into().unwrap()).unwrap();
+    stop(pid);
+    for step in 0.. {
+        if step >= least && place() >= target {
+            break;
+        }
+        kill_process(pid, Signal::CONT).unwrap();
+        std::thread::sleep(SHORT_STEP);
+        stop(pid);
+    }
+    place()
+}
+
+/// Stops all threads, each behind the system call that it is in.
+fn stop(pid: Pid) {
+    kill_process(pid, Signal::STOP).unwrap();
+    let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+    assert!(status.stopped());
+}
+
 /// What a node has written to its files since it was last looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Writes {
@@ -77,11 +103,8 @@ impl Steps {
         seen
     }
 
-    /// Stops all threads, each behind the system call that it is in.
     fn stop(&self) -> Writes {
-        kill_process(self.pid, Signal::STOP).unwrap();
-        let (_, status) = waitpid(Some(self.pid), WaitOptions::UNTRACED).unwrap().unwrap();
-        assert!(status.stopped());
+        stop(self.pid);
         self.writes()
     }
 }

@@ -246,9 +246,12 @@ pub struct Served {
 
 impl Served {
     pub async fn start(node: &Arc<Node>) -> Self {
+        Self::start_at(node, "127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub async fn start_at(node: &Arc<Node>, address: SocketAddr) -> Self {
         let channels = Arc::clone(node) as Arc<dyn Channels>;
-        let settings = ServerSettings::default();
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), channels, settings).await.unwrap();
+        let server = Server::bind(address, channels, ServerSettings::default()).await.unwrap();
         let address = server.local_address().unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(server.run(async { drop(stopped.await) }));

@@ -1,11 +1,14 @@
 //! Typing what a README says.
 
-use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
+use tempfile::TempDir;
+
+use super::process::Node;
 use super::repository;
-use super::walkthrough::Step;
+use super::walkthrough::{Step, steps};
 
 /// A line for a shell, with the variables that the READMEs ask for.
 pub fn shell(folder: &Path, line: &str) -> Command {
@@ -26,4 +29,25 @@ pub fn type_in(folder: &Path, step: &Step) {
     assert!(step.prints(&printed), "`{command}` printed\n{printed}\nand should\n{}", step.prints.join("\n"));
     let is_refused = step.prints.iter().any(|line| line.starts_with("refused "));
     assert_eq!(output.status.code(), Some(i32::from(is_refused)), "{command}");
+}
+
+/// Does what a README says under "Use it".
+pub fn walk_through(readme: &str) {
+    let readme = fs::read_to_string(repository().join(readme)).unwrap();
+    let folder = TempDir::new().unwrap();
+    let mut node = None;
+    let steps = steps(&readme, "## Use it");
+    assert!(!steps.is_empty());
+    for step in steps {
+        let command = &step.command;
+        if command.starts_with("raddle dev") {
+            // It goes on in its own terminal; the shell becomes it.
+            let started = Node::run(&mut shell(folder.path(), &format!("exec {command}")));
+            assert!(step.prints(&started.ready), "{command} printed\n{}", started.ready);
+            node = Some(started);
+            continue;
+        }
+        type_in(folder.path(), &step);
+    }
+    assert_eq!(node.unwrap().stop().status.code(), Some(0));
 }

@@ -3,9 +3,19 @@
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::time::SystemTime;
 
-use crate::harness::golden;
+use prost::Message as _;
+use raddle::admin::modules::{Mode, OWNER, with};
+use raddle::network::DevNetwork;
+use raddle_core::bundle::read_genesis;
+use raddle_proto::common::{self, Block};
+use raddle_proto::hash::block_data_hash;
+
+use crate::harness::admin::filter;
+use crate::harness::filters::refuses_longer;
 use crate::harness::process::Node;
+use crate::harness::{dist, golden, repository};
 use crate::start::{folder, free_port, raddle, refuses};
 
 fn doctor(folder: &Path, more: &[&str]) -> Output {
@@ -179,6 +189,128 @@ fn ledgers_are_opened_one_by_one_unless_a_node_has_them() {
     assert!(printed.contains("and join the channel again"), "{printed}");
 }
 
+/// Findings of the part, all of them: verdict, what, found, a line each.
+fn findings(folder: &Path, part_name: &str) -> (Option<i32>, Vec<String>) {
+    let (output, printed) = part(folder, &[part_name, "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let text = |it: &serde_json::Value| it.as_str().unwrap().to_owned();
+    let line = |it: &serde_json::Value| {
+        format!("{} {}: {}", text(&it["verdict"]), text(&it["what"]), text(&it["found"]))
+    };
+    (output.status.code(), json["findings"].as_array().unwrap().iter().map(line).collect())
+}
+
+#[track_caller]
+fn begin(lines: &[String], begins: &[&str]) {
+    assert_eq!(lines.len(), begins.len(), "{lines:#?}");
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}\nwanted: {begin}");
+    }
+}
+
+const ENGINE: [&str; 2] = ["ok engine: ", "ok cache: "];
+
+#[test]
+fn modules_of_a_ledger_are_looked_at_with_what_was_made_of_them() {
+    let dev = tempfile::TempDir::new().unwrap();
+    let node = Node::start_in(dev.path(), &[]);
+    let wasm = repository().join("guest-filters/dist/hostile/filter-refuses.wasm");
+    let install =
+        ["module", "install", wasm.to_str().unwrap(), "--name", "no-way", "--set", "sentence=no", "--yes"];
+    let output = raddle(dev.path(), &install);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(node.stop().status.success());
+    let there = folder("  BootstrapMethod: none\n", "");
+    let yaml = fs::read_to_string(there.path().join("orderer.yaml")).unwrap();
+    let state = dev.path().join(".raddle");
+    fs::write(there.path().join("orderer.yaml"), yaml.replace("state", state.to_str().unwrap())).unwrap();
+    let what = "raddle.filter.no-way of demo";
+    let (exit, lines) = findings(there.path(), "modules");
+    assert_eq!(exit, Some(0));
+    begin(
+        &lines,
+        &[
+            ENGINE[0],
+            ENGINE[1],
+            &format!("ok {what}: filter "),
+            &format!("ok {what}, compiled: "),
+            &format!("ok {what}, today: it would be installed"),
+        ],
+    );
+    assert!(lines[2].contains(", enforce, ") && lines[2].contains(", sha256 "), "{lines:?}");
+    assert!(lines[3].ends_with(" bytes in the cache, with our mark"), "{lines:?}");
+    // One byte of its machine code is another, and then the folder is gone.
+    let cache = state.join("modules");
+    let files = || fs::read_dir(&cache).unwrap().map(|file| file.unwrap().path());
+    let artifact = files().find(|path| path.extension().is_some_and(|it| it == "artifact")).unwrap();
+    let mut bytes = fs::read(&artifact).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&artifact, &bytes).unwrap();
+    let before: Vec<_> = files().map(|path| fs::metadata(path).unwrap().modified().unwrap()).collect();
+    let (exit, lines) = findings(there.path(), "modules");
+    assert_eq!(exit, Some(0));
+    assert_eq!(lines[3], format!("warning {what}, compiled: its file in the cache has not our mark"));
+    assert_eq!(fs::read(&artifact).unwrap(), bytes, "nothing is written");
+    assert_eq!(
+        files().map(|path| fs::metadata(path).unwrap().modified().unwrap()).collect::<Vec<_>>(),
+        before
+    );
+    fs::remove_dir_all(&cache).unwrap();
+    let (_, lines) = findings(there.path(), "modules");
+    assert_eq!(lines[3], format!("ok {what}, compiled: not in the cache: the next start compiles it"));
+    assert!(!cache.exists(), "nothing is made");
+}
+
+#[test]
+fn modules_that_cannot_be_run_are_told_before_the_node_starts() {
+    let there = folder("  BootstrapFile: genesis.block\n", "");
+    let network =
+        DevNetwork::generate(&there.path().join("network"), "127.0.0.1:1", SystemTime::now()).unwrap();
+    fs::write(there.path().join("genesis.block"), network.genesis()).unwrap();
+    assert_eq!(findings(there.path(), "modules").1, ["ok modules of demo: none but the shipped ones"]);
+    let genesis = read_genesis(network.genesis().clone()).unwrap();
+    let mut config = genesis.config.config.clone();
+    let no_module = filter("no-module", &b"not WebAssembly"[..], &[]);
+    let purple = filter("purple", dist("hostile/filter-refuses.wasm"), &[("status", "purple")]);
+    let off = raddle::admin::modules::Spec { mode: Mode::Off, ..filter("off", &b"nor this"[..], &[]) };
+    let good = filter("good", refuses_longer(), &[("bytes", "1")]);
+    for spec in [no_module, purple, off, good] {
+        config = with(&config, &spec, OWNER).unwrap();
+    }
+    fs::write(there.path().join("genesis.block"), block_of(genesis.block, config).encode_to_vec()).unwrap();
+    let (exit, lines) = findings(there.path(), "modules");
+    assert_eq!(exit, Some(1));
+    begin(
+        &lines,
+        &[
+            ENGINE[0],
+            ENGINE[1],
+            "ok raddle.filter.good of demo: filter ",
+            "ok raddle.filter.good of demo, compiled: not in the cache",
+            "ok raddle.filter.good of demo, today: it would be installed",
+            "wrong raddle.filter.no-module of demo: ",
+            "warning raddle.filter.off of demo: ",
+            "ok raddle.filter.purple of demo: filter ",
+            "ok raddle.filter.purple of demo, compiled: ",
+            "warning raddle.filter.purple of demo, today: it does not take its settings: ",
+        ],
+    );
+}
+
+/// The same block with another config.
+fn block_of(block: Block, config: common::Config) -> Block {
+    let mut block = block;
+    let data = block.data.as_mut().unwrap();
+    let mut envelope = common::Envelope::decode(data.data[0].clone()).unwrap();
+    let mut payload = common::Payload::decode(envelope.payload).unwrap();
+    payload.data = common::ConfigEnvelope { config: Some(config), last_update: None }.encode_to_vec().into();
+    envelope.payload = payload.encode_to_vec().into();
+    data.data = vec![envelope.encode_to_vec().into()];
+    let hash = block_data_hash(data.data.iter().map(AsRef::as_ref));
+    block.header.as_mut().unwrap().data_hash = hash.to_vec().into();
+    block
+}
+
 #[test]
 fn without_a_part_it_looks_at_all_of_them() {
     let there = folder("  BootstrapMethod: none\n", "");
@@ -186,7 +318,10 @@ fn without_a_part_it_looks_at_all_of_them() {
     let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
     let parts: std::collections::BTreeSet<_> =
         json["findings"].as_array().unwrap().iter().map(|it| it["subject"].as_str().unwrap()).collect();
-    assert_eq!(parts.into_iter().collect::<Vec<_>>(), ["clock", "disk", "msp", "ports", "store"]);
+    assert_eq!(
+        parts.into_iter().collect::<Vec<_>>(),
+        ["clock", "disk", "modules", "msp", "ports", "store", "tls"]
+    );
     refuses(&part(there.path(), &["--config", "gone"]).0, 2, "failed RDL-4012  ");
 }
 

@@ -6,6 +6,7 @@ mod harness;
 
 mod access;
 mod any_bytes;
+mod author;
 mod block_signatures;
 mod broadcast;
 mod channel_creation;

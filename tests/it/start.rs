@@ -184,4 +184,9 @@ fn a_channel_is_removed_from_a_node_that_is_stopped_and_can_be_joined_again() {
     refuses(&refused, 1, "failed RDL-4014  appkafka is being removed, and that is not finished");
     assert!(remove("appkafka").status.success());
     assert!(join(path, &golden("appkafka.block")).status.success());
+    // One whose blocks were still being pulled.
+    fs::rename(ledgers.join("appkafka"), ledgers.join(".joining-appkafka")).unwrap();
+    fs::copy(golden("appkafka.block"), ledgers.join(".join-block.appkafka")).unwrap();
+    assert!(remove("appkafka").status.success());
+    assert_eq!(ledgers_after_start(path), [".removed"]);
 }

@@ -14,6 +14,7 @@ use raddle_core::ids::BlockNumber;
 use raddle_proto::common;
 use raddle_proto::wire::{Class, KafkaMessage};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::client::double::{Double, Manner};
 use crate::harness::orderer::{append, blocks_of, channel, put_blocks, reach, same, settings, wait_for_halt};
@@ -28,10 +29,13 @@ async fn pull(folder: &Path, recorded: &Recorded, tip: usize) {
     let ledgers = Ledgers::at(folder.join(LEDGERS));
     ledgers.make_folder().unwrap();
     let signer = Arc::new(Signer::from_msp_dir("OrdererMSP", &golden("orderer-msp")).unwrap());
-    let (sources, patience) = (vec![double.address.clone()], Patience::default());
-    let pulled =
-        Pull { ledgers, joined, signer, sources, tls: None, patience }.run(&mut |_| {}).await.unwrap();
+    let (sources, patience, height) =
+        (vec![double.address.clone()], Patience::default(), watch::Sender::default());
+    let told = height.subscribe();
+    let pull = Pull { ledgers, joined, signer, sources, tls: None, patience, height };
+    let pulled = pull.run(&mut |_| {}).await.unwrap();
     assert_eq!(pulled.tip, BlockNumber(tip as u64));
+    assert_eq!(*told.borrow(), tip as u64 + 1);
 }
 
 /// A node on these records and the channel's first blocks.

@@ -48,6 +48,13 @@ fn answers_max() -> u64 {
     (envelopes_min() / ORDERERS / KILLS * 2) as u64
 }
 
+/// Refusals, but for those of an orderer whose disk or processors are too busy to follow the log: it asks to wait, and
+/// what it refused is in no block.
+fn but_for_waits(mut refusals: Vec<String>) -> Vec<String> {
+    refusals.retain(|refusal| !refusal.ends_with("is behind the channel's log; try again later"));
+    refusals
+}
+
 /// Three orderers of one channel, each a process, and a client of each.
 struct Fleet {
     folders: Vec<PathBuf>,
@@ -100,7 +107,7 @@ impl Fleet {
             one.send_some(&others[0], BYTES, first),
             two.send_some(&others[1], BYTES, second),
         );
-        assert_eq!([refusals.0, refusals.1, refusals.2].concat(), [""; 0]);
+        assert_eq!(but_for_waits([refusals.0, refusals.1, refusals.2].concat()), [""; 0]);
         self.nodes.insert(victim, Node::start_by_settings(&folder));
     }
 
@@ -110,9 +117,14 @@ impl Fleet {
 
     /// Sends more until there are as many envelopes as there should be.
     async fn fill(&mut self) {
-        let missing = envelopes_min().saturating_sub(self.acknowledged().len());
-        let refusals = self.senders[0].send_some(&self.nodes[0].address, BYTES, missing).await;
-        assert_eq!(refusals, [""; 0]);
+        loop {
+            let missing = envelopes_min().saturating_sub(self.acknowledged().len());
+            if missing == 0 {
+                return;
+            }
+            let refusals = self.senders[0].send_some(&self.nodes[0].address, BYTES, missing).await;
+            assert_eq!(but_for_waits(refusals), [""; 0]);
+        }
     }
 
     /// Everything acknowledged is in a block of each orderer, and the orderers have equal blocks.

@@ -18,8 +18,9 @@ use raddle_proto::common::Block;
 use raddle_proto::wire::KafkaMessage;
 use tempfile::TempDir;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, free_port};
 use crate::harness::admin::{Admin, with_value};
+use crate::harness::http;
 use crate::harness::orderer::{append, put_blocks, same, settings, wait_for_channel};
 use crate::harness::process::Node;
 use crate::harness::sender::Sender;
@@ -215,4 +216,58 @@ async fn a_node_in_the_place_of_another_has_its_blocks_and_goes_on_when_it_has_g
         let ended = node.stop();
         assert!(ended.status.success(), "{}", ended.said);
     }
+}
+
+/// Adds to the settings of a node that its admins are served, and that it begins without a channel; answers where.
+fn serve_admins(folder: &Path) -> String {
+    let (path, admin) = (folder.join("orderer.yaml"), format!("127.0.0.1:{}", free_port()));
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replace("BootstrapFile:", "BootstrapMethod: none\n  BootstrapFile:");
+    let text =
+        format!("{text}Admin: {{ListenAddress: '{admin}'}}\nChannelParticipation: {{Enabled: true}}\n");
+    fs::write(path, text).unwrap();
+    admin
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_runs_joins_over_http_while_the_channel_is_in_use_and_orders_with_the_other() {
+    let (broker, folder) = (Broker::start(&[]), TempDir::new().unwrap());
+    let path = folder.path().join("network");
+    let network = DevNetwork::generate(&path, "127.0.0.1:7050", SystemTime::now()).unwrap();
+    let [old_folder, new_folder] = ["old", "new"].map(|name| folder.path().join(name));
+    for folder in [&old_folder, &new_folder] {
+        fs::create_dir(folder).unwrap();
+        write_for(folder, &network, &broker);
+    }
+    let address = serve_admins(&new_folder);
+    let (admin, mut of_old, mut of_new) = (Admin::of(&network), Sender::of(&network), Sender::of(&network));
+    let (old, new) = (Node::start_by_settings(&old_folder), Node::start_by_settings(&new_folder));
+    let client = Client::connect(&old.address, Patience::default()).await.unwrap();
+    assert_eq!(of_old.send_some(&old.address, BYTES, 300).await, [""; 0]);
+    let config = admin.config(&client).await.unwrap().config.clone();
+    let changed = with_value(&config, "/Channel/Orderer/OrdererOrg/Endpoints/addresses/0", &old.address);
+    admin.change_now(&client, &config, &changed).await.unwrap();
+    let number = last_config(&admin.newest(&client).await.unwrap()).unwrap();
+    let block = admin.blocks_from(&client, number).next().await.unwrap().unwrap().encode_to_vec();
+    let joining = tokio::task::spawn_blocking(move || {
+        let reply = http::join(&address, &block);
+        assert!(reply.code() == 201 && reply.text().contains("\"onboarding\",\"height\":0}"), "{reply:?}");
+        while !http::info(&address, "demo").text().contains("\"active\"") {
+            std::thread::yield_now();
+        }
+    });
+    let (refused, joined) = tokio::join!(of_old.send_some(&old.address, BYTES, 300), joining);
+    joined.unwrap();
+    assert_eq!(refused, [""; 0]);
+    let refused =
+        tokio::join!(of_old.send_some(&old.address, BYTES, 200), of_new.send_some(&new.address, BYTES, 200));
+    assert_eq!([refused.0, refused.1].concat(), [""; 0]);
+    let ended = old.stop();
+    assert!(ended.status.success(), "{}", ended.said);
+    assert_eq!(of_new.send_some(&new.address, BYTES, 200).await, [""; 0]);
+    of_new.acknowledged.extend(of_old.acknowledged);
+    of_new.all_is_in_one_block_each(&new.address).await;
+    let ended = new.stop();
+    assert!(ended.status.success(), "{}", ended.said);
 }

@@ -69,6 +69,16 @@ pub trait BatchPolicy: Sized {
 }
 
 /// An envelope about to be committed.
+///
+/// ```
+/// use raddle_guest::{EnvelopeInfo, Pending};
+///
+/// /// Whether both together stay below 1 MiB.
+/// fn is_small(envelope: &EnvelopeInfo, pending: Pending) -> bool {
+///     pending.size_bytes.saturating_add(envelope.size_bytes) < 1 << 20
+/// }
+/// # let _ = is_small;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnvelopeInfo {
     /// Bytes of payload and signature together.
@@ -80,6 +90,13 @@ pub struct EnvelopeInfo {
 }
 
 /// The batch so far.
+///
+/// ```
+/// use raddle_guest::Pending;
+///
+/// let pending = Pending { count: 2, size_bytes: 4_000 };
+/// assert_ne!(pending, Pending::default(), "an empty batch is the default");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
     /// Envelopes in it.

@@ -6,6 +6,33 @@ use crate::host;
 ///
 /// Each method asks the host and costs fuel: ask once, in the constructor, and keep the answer. A clone is a handle to
 /// the same channel.
+///
+/// ```
+/// use raddle_guest::testing::{Envelope, Host};
+/// use raddle_guest::{Channel, ConsensusState, Envelope as View, Facts, Filter, Refusal, Settings};
+///
+/// /// Takes half of what the channel allows, and nothing in maintenance.
+/// struct Half(u64);
+///
+/// impl Filter for Half {
+///     fn new(settings: &Settings, channel: &Channel) -> Result<Self, String> {
+///         settings.only(&[])?;
+///         Ok(Self(match channel.consensus_state() {
+///             ConsensusState::Normal => u64::from(channel.absolute_max_bytes()) / 2,
+///             ConsensusState::Maintenance => 0,
+///         }))
+///     }
+///
+///     fn check(&self, facts: &Facts, _envelope: &View) -> Result<(), Refusal> {
+///         if facts.size_bytes() > self.0 { Err(Refusal::too_large("more than half")) } else { Ok(()) }
+///     }
+/// }
+///
+/// let host = Host::new();
+/// assert!(host.check::<Half>(&Envelope::of_size(5 << 20))?.is_accepted());
+/// assert!(!host.check::<Half>(&Envelope::of_size((5 << 20) + 1))?.is_accepted());
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone)]
 pub struct Channel(pub(crate) host::Channel);
 
@@ -56,6 +83,18 @@ impl Channel {
 }
 
 /// Limits of a block, as the channel config sets them.
+///
+/// ```
+/// use raddle_guest::BatchSize;
+/// use raddle_guest::testing::Host;
+///
+/// let host = Host::new().with_batch_size(BatchSize {
+///     max_message_count: 10,
+///     absolute_max_bytes: 1 << 20,
+///     preferred_max_bytes: 512 << 10,
+/// });
+/// # let _ = host;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSize {
     /// Most envelopes in a block. Above zero.
@@ -67,6 +106,14 @@ pub struct BatchSize {
 }
 
 /// Whether the channel takes envelopes.
+///
+/// ```
+/// use raddle_guest::ConsensusState;
+/// use raddle_guest::testing::Host;
+///
+/// let host = Host::new().with_consensus_state(ConsensusState::Maintenance);
+/// # let _ = host;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsensusState {
     /// Envelopes and config updates.

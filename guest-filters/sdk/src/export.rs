@@ -8,6 +8,9 @@ pub use wasm::{Slot, check_settings};
 /// Makes a type that implements [`BatchPolicy`](crate::BatchPolicy) the module's batch policy. Once a crate, in a
 /// `cdylib`; does nothing in a native build.
 ///
+/// The module keeps Rust's own allocator, which gives out again what was freed: a policy lives for a whole batch. A
+/// filter's does not, see [`export_filter!`](crate::export_filter).
+///
 /// ```
 /// use raddle_guest::{BatchPolicy, Channel, EnvelopeInfo, Pending, Settings, export_batch_policy};
 ///

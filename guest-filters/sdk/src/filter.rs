@@ -1,6 +1,6 @@
 //! What an author implements, and what a filter is told of every envelope.
 
-use crate::{Channel, Envelope, PolicyFailure, Settings};
+use crate::{Channel, Envelope, PolicyFailure, Settings, TimeSpan};
 
 /// Judges envelopes: which may be ordered.
 ///
@@ -52,6 +52,25 @@ pub trait Filter: Sized {
 }
 
 /// What is known of every envelope without reading it.
+///
+/// ```
+/// use raddle_guest::{Facts, Timestamp};
+///
+/// fn is_late(facts: &Facts) -> bool {
+///     facts.timestamp.is_some_and(|sent| sent < facts.received)
+/// }
+///
+/// let facts = Facts {
+///     payload_size_bytes: 900,
+///     signature_size_bytes: 71,
+///     header_type: 3,
+///     timestamp: Some(Timestamp::at_second(99)),
+///     creator_expires: None,
+///     received: Timestamp::at_second(100),
+/// };
+/// assert_eq!(facts.size_bytes(), 971);
+/// assert!(is_late(&facts));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Bytes of the payload.
@@ -78,6 +97,12 @@ impl Facts {
 }
 
 /// A point in time, in UTC. Later ones are greater.
+///
+/// ```
+/// use raddle_guest::Timestamp;
+///
+/// assert!(Timestamp::at_second(1) < Timestamp { seconds: 1, nanoseconds: 1 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Since 1970-01-01T00:00:00Z.
@@ -92,11 +117,42 @@ impl Timestamp {
     pub const fn at_second(seconds: i64) -> Self {
         Self { seconds, nanoseconds: 0 }
     }
+
+    /// The point that lies this much later; the last one there is if that is too far away. Nanoseconds beyond a second,
+    /// which a client may write, are made seconds: what comes of `plus` compares as time does.
+    ///
+    /// ```
+    /// use raddle_guest::{TimeSpan, Timestamp};
+    ///
+    /// let odd = Timestamp { seconds: 7, nanoseconds: -1 };
+    /// let expected = Timestamp { seconds: 16, nanoseconds: 999_999_999 };
+    /// assert_eq!(odd.plus(TimeSpan::of_seconds(10)), expected);
+    /// ```
+    #[must_use]
+    pub fn plus(self, span: TimeSpan) -> Self {
+        const SECOND: i32 = 1_000_000_000;
+        let carried = i64::from(self.nanoseconds.div_euclid(SECOND));
+        let later = self.seconds.checked_add(carried).and_then(|it| it.checked_add_unsigned(span.seconds()));
+        match later {
+            Some(seconds) => Self { seconds, nanoseconds: self.nanoseconds.rem_euclid(SECOND) },
+            None if carried < 0 && self.seconds < 0 => Self { seconds: i64::MIN, nanoseconds: 0 },
+            None => Self { seconds: i64::MAX, nanoseconds: SECOND - 1 },
+        }
+    }
 }
 
 /// Why an envelope is not ordered: a status and a sentence for the client.
 ///
-/// Of the sentence 1 KiB is kept, and control characters are escaped.
+/// Of the sentence 1 KiB is kept, and control characters are escaped. Say what was met, what is allowed, and what the
+/// client can do:
+///
+/// ```
+/// use raddle_guest::Refusal;
+///
+/// let (size, allowed) = (2_000, 1_024);
+/// let refusal = Refusal::too_large(format!("{size} bytes; a transaction may have {allowed}"));
+/// assert_ne!(refusal, Refusal::bad_request("too large"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub(crate) status: RefusalStatus,
@@ -104,6 +160,28 @@ pub struct Refusal {
 }
 
 /// The status of a refusal. Clients try none of them again by themselves.
+///
+/// ```
+/// use raddle_guest::testing::{Envelope, Host};
+/// use raddle_guest::{Channel, Envelope as View, Facts, Filter, Refusal, RefusalStatus, Settings};
+///
+/// struct Closed;
+///
+/// impl Filter for Closed {
+///     fn new(settings: &Settings, _channel: &Channel) -> Result<Self, String> {
+///         settings.only(&[])?;
+///         Ok(Self)
+///     }
+///
+///     fn check(&self, _facts: &Facts, _envelope: &View) -> Result<(), Refusal> {
+///         Err(Refusal::forbidden("this channel is closed"))
+///     }
+/// }
+///
+/// let verdict = Host::new().check::<Closed>(&Envelope::of_size(9))?;
+/// assert_eq!(verdict.status(), Some(RefusalStatus::Forbidden));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalStatus {
     /// `BAD_REQUEST`: nobody's envelope would be taken like this.

@@ -89,16 +89,19 @@ mod envelope;
 mod export;
 mod filter;
 mod host;
+mod invocation;
 pub mod log;
 mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod walk;
 
 pub use batch_policy::{BatchPolicy, Creator, EnvelopeInfo, Pending};
 pub use channel::{BatchSize, Channel, ConsensusState};
 pub use envelope::{Envelope, Header, Identity, PolicyFailure, Scope};
 pub use filter::{Facts, Filter, Refusal, RefusalStatus, Timestamp};
-pub use settings::{ByteSize, FromSetting, SettingError, Settings};
+pub use invocation::Invocation;
+pub use settings::{ByteSize, FromSetting, SettingError, Settings, TimeSpan};
 
 /// For [`export_batch_policy!`] and [`export_filter!`] alone; no part of the contract.
 #[doc(hidden)]

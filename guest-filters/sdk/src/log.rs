@@ -10,6 +10,13 @@
 use crate::host;
 
 /// How much a line matters.
+///
+/// ```
+/// use raddle_guest::log::{Level, log};
+///
+/// log(Level::Info, "a large envelope");
+/// assert!(Level::Debug < Level::Error);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// For the module's author.

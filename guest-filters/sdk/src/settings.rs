@@ -4,7 +4,7 @@ mod error;
 mod values;
 
 pub use error::SettingError;
-pub use values::{ByteSize, FromSetting};
+pub use values::{ByteSize, FromSetting, TimeSpan};
 
 use crate::host;
 

@@ -81,6 +81,7 @@
 
 mod cuts;
 mod input;
+mod message;
 mod verdict;
 
 pub use cuts::{Batch, CutBy, Cuts};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use raddle_core::batch_policy::LocalFault;
 use wasmtime::component::Linker;
-use wasmtime::{Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::host::{self, Creators, Judgement, State, World};
 use crate::profile::{Limit, MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX, TARGET, engine_config};
@@ -59,7 +59,11 @@ impl BatchEngine {
     ///
     /// See [`EngineError`].
     pub fn new() -> Result<Self, EngineError> {
-        let (engine, linker) = engine_and_linker(InstanceAllocationStrategy::OnDemand)?;
+        Self::with_config(native_config()?)
+    }
+
+    pub(crate) fn with_config(config: Config) -> Result<Self, EngineError> {
+        let (engine, linker) = engine_and_linker(config, InstanceAllocationStrategy::OnDemand)?;
         Ok(Self { engine, linker })
     }
 }
@@ -83,8 +87,12 @@ impl FilterEngine {
     ///
     /// See [`EngineError`].
     pub fn new(slots: NonZeroU16) -> Result<Self, EngineError> {
+        Self::with_config(native_config()?, slots)
+    }
+
+    pub(crate) fn with_config(config: Config, slots: NonZeroU16) -> Result<Self, EngineError> {
         let slots = u32::from(slots.get());
-        let (engine, linker) = engine_and_linker(InstanceAllocationStrategy::Pooling(pool(slots)))?;
+        let (engine, linker) = engine_and_linker(config, InstanceAllocationStrategy::Pooling(pool(slots)))?;
         Ok(Self { engine, linker, slots: Arc::new(Slots::new(slots)) })
     }
 }
@@ -125,11 +133,17 @@ fn count(limit: Limit) -> u32 {
     u32::try_from(limit.allowed()).unwrap_or(u32::MAX)
 }
 
+/// The engine's settings under profile 1, for machine code of this host.
+fn native_config() -> Result<Config, EngineError> {
+    engine_config(TARGET.ok_or(EngineError::Platform)?).map_err(settings)
+}
+
 /// An engine of profile 1 that allocates instances in this way, and the imports of its world.
 fn engine_and_linker<W: World>(
+    config: Config,
     allocation: InstanceAllocationStrategy,
 ) -> Result<(Engine, Linker<State<W>>), EngineError> {
-    let engine = engine(allocation)?;
+    let engine = engine(config, allocation)?;
     let linker = host::linker(&engine).map_err(settings)?;
     let clock = engine.weak();
     std::thread::Builder::new().name("rules-alarm".to_owned()).spawn(move || tick(&clock))?;
@@ -138,12 +152,10 @@ fn engine_and_linker<W: World>(
 
 /// An engine that compiles for both of the others and runs nothing, so that it needs no clock and no pool.
 pub(crate) fn compile_engine() -> Result<Engine, EngineError> {
-    engine(InstanceAllocationStrategy::OnDemand)
+    engine(native_config()?, InstanceAllocationStrategy::OnDemand)
 }
 
-fn engine(allocation: InstanceAllocationStrategy) -> Result<Engine, EngineError> {
-    let target = TARGET.ok_or(EngineError::Platform)?;
-    let mut config = engine_config(target).map_err(settings)?;
+fn engine(mut config: Config, allocation: InstanceAllocationStrategy) -> Result<Engine, EngineError> {
     config.allocation_strategy(allocation);
     Engine::new(&config).map_err(settings)
 }

@@ -44,6 +44,8 @@ pub struct Run {
     pub answer: Result<Result<(), FilterRefusal>, Fault>,
     /// Fuel that the call used; 0 if there was none, because no instance was made.
     pub fuel_used: u64,
+    /// Bytes of memory that the instance had in the end; 0 if there was none.
+    pub memory_bytes: u64,
 }
 
 /// A filter bound to a channel's config at one config sequence. Shared by all guest threads; clones are cheap.
@@ -85,7 +87,7 @@ impl Filter {
         let _slot = self.code.slots.take();
         let (mut store, guest) = match self.instance() {
             Ok(made) => made,
-            Err(fault) => return Run { answer: Err(fault), fuel_used: 0 },
+            Err(fault) => return Run { answer: Err(fault), fuel_used: 0, memory_bytes: 0 },
         };
         store.data_mut().own.open(case);
         let fuel = self.limits.fuel_per_call();
@@ -97,7 +99,8 @@ impl Filter {
             Ok(()) => Ok(Ok(())),
             Err(refusal) => Ok(Err(read(refusal, store.data().own.policy_text())?)),
         });
-        Run { answer, fuel_used }
+        let memory_bytes = u64::try_from(store.data().limiter.granted()).unwrap_or(u64::MAX);
+        Run { answer, fuel_used, memory_bytes }
     }
 
     fn instance(&self) -> Result<(Store<State<Judgement>>, bindings::Filter), Fault> {

@@ -23,11 +23,18 @@ pub(crate) struct Limiter {
     memory_bytes: u64,
     /// The last denial. While an instance is made, it is why there is none.
     denied: Option<GuestFault>,
+    /// The largest memory that was granted.
+    granted: usize,
 }
 
 impl Limiter {
     pub(crate) const fn new(memory_bytes: u64) -> Self {
-        Self { memory_bytes, denied: None }
+        Self { memory_bytes, denied: None, granted: 0 }
+    }
+
+    /// Bytes of the instance's memory, as large as it ever was.
+    pub(crate) const fn granted(&self) -> usize {
+        self.granted
     }
 
     /// The last wish that was denied.
@@ -58,7 +65,11 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(self.is_allowed("memory", desired, maximum, self.memory_bytes))
+        let is_allowed = self.is_allowed("memory", desired, maximum, self.memory_bytes);
+        if is_allowed {
+            self.granted = self.granted.max(desired);
+        }
+        Ok(is_allowed)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {

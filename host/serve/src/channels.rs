@@ -15,6 +15,7 @@ use raddle_proto::{
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+pub use crate::client::node::{ModuleReport, ModulesReport};
 pub use crate::code::Code;
 
 /// A future that can be sent to another thread and borrows nothing.
@@ -92,6 +93,11 @@ pub trait DeliverChannel: Send + Sync + 'static {
     ///
     /// Source: fabric v2.5.16 `common/crypto/expiration.go` `ExpiresAt`.
     fn session_ends(&self, envelope: &Envelope) -> Option<SystemTime>;
+
+    /// What the channel's own filters have done here, without waiting. Of a channel that counts nothing: nothing.
+    fn modules(&self) -> ModulesReport {
+        ModulesReport::default()
+    }
 }
 
 /// How a channel stands, as Deliver sees it.

@@ -29,6 +29,10 @@ impl Answer for BroadcastResponse {
     type Encoder = ProstEncoder<Self>;
 }
 
+impl Answer for crate::client::node::ModulesReport {
+    type Encoder = ProstEncoder<Self>;
+}
+
 impl Answer for Delivered {
     type Encoder = DeliveredEncoder;
 }

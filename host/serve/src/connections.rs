@@ -10,11 +10,13 @@ use std::{
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
 use tonic::transport::server::Connected;
+
+use crate::tapped::{Tap, Tapped, news};
 
 /// How long nothing is accepted after a connection could not be. Mostly the process has no file descriptor left, and
 /// until it has one the system says so again at once.
@@ -23,30 +25,29 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes that every client of HTTP/2 sends first.
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
-/// A connection that counts for as long as it is there.
-pub(crate) struct Connection<S> {
-    pub(crate) socket: S,
-    /// Until its first bytes are there: when they must be, and how many are missing.
-    begins: Option<(Pin<Box<Sleep>>, usize)>,
-    _place: OwnedSemaphorePermit,
+/// A place among the connections of a server. It is free again when this is gone.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
 }
 
+/// When the client's first bytes must be there, and how many are missing; none once they are there.
+pub(crate) struct Begins(Option<(Pin<Box<Sleep>>, usize)>);
+
 /// Accepts connections while there are less than `connections_max`; at least one is accepted. Others wait in the
-/// system's queue. One that does not begin within `begin_max` fails, and makes place for another.
+/// system's queue.
 pub(crate) fn limited<S>(
     incoming: impl Stream<Item = io::Result<S>> + Unpin,
     connections_max: usize,
-    begin_max: Duration,
-) -> impl Stream<Item = io::Result<Connection<S>>> {
+) -> impl Stream<Item = io::Result<Tapped<S, Place>>> {
     let places = Arc::new(Semaphore::new(connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     stream::unfold((incoming, places), move |(mut incoming, places)| async move {
         // Never closed.
-        let place = Arc::clone(&places).acquire_owned().await.ok()?;
+        let permit = Arc::clone(&places).acquire_owned().await.ok()?;
         loop {
             match incoming.next().await? {
                 Ok(socket) => {
-                    let begins = Some((Box::pin(sleep(begin_max)), PREFACE_BYTES));
-                    return Some((Ok(Connection { socket, begins, _place: place }), (incoming, places)));
+                    let tap = Place { _permit: permit };
+                    return Some((Ok(Tapped { socket, tap }), (incoming, places)));
                 }
                 Err(_) => sleep(PAUSE).await,
             }
@@ -54,7 +55,19 @@ pub(crate) fn limited<S>(
     })
 }
 
-impl<S: Connected> Connected for Connection<S> {
+/// The same connections; one that does not begin to speak HTTP/2 within `begin_max` fails, and makes place for
+/// another. Under TLS the time runs from the end of the handshake, which has a limit of its own.
+pub(crate) fn beginning<S>(
+    connections: impl Stream<Item = io::Result<S>>,
+    begin_max: Duration,
+) -> impl Stream<Item = io::Result<Tapped<S, Begins>>> {
+    connections.map(move |accepted| {
+        let tap = Begins(Some((Box::pin(sleep(begin_max)), PREFACE_BYTES)));
+        accepted.map(|socket| Tapped { socket, tap })
+    })
+}
+
+impl<S: Connected> Connected for Tapped<S, Place> {
     type ConnectInfo = S::ConnectInfo;
 
     fn connect_info(&self) -> S::ConnectInfo {
@@ -62,53 +75,33 @@ impl<S: Connected> Connected for Connection<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<S: Connected> Connected for Tapped<S, Begins> {
+    type ConnectInfo = S::ConnectInfo;
+
+    fn connect_info(&self) -> S::ConnectInfo {
+        self.socket.connect_info()
+    }
+}
+
+impl Tap for Place {}
+
+impl Tap for Begins {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: Pin<&mut S>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket, begins, .. } = &mut *self;
-        let Some((deadline, missing)) = begins else { return Pin::new(socket).poll_read(context, buffer) };
+        let Some((deadline, missing)) = &mut self.0 else { return socket.poll_read(context, buffer) };
         let before = buffer.filled().len();
-        let read = Pin::new(socket).poll_read(context, buffer);
-        *missing = missing.saturating_sub(buffer.filled().len() - before);
+        let read = socket.poll_read(context, buffer);
+        *missing = missing.saturating_sub(news(buffer, before).len());
         if *missing == 0 {
-            *begins = None;
+            self.0 = None;
         } else if read.is_pending() && deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
     }
 }
 
@@ -128,7 +121,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_an_error_the_next_connection_is_accepted_a_little_later() {
         let began = tokio::time::Instant::now();
-        let mut accepted = Box::pin(limited(stream::iter([failing(), failing(), Ok('a')]), 1, PAUSE));
+        let mut accepted = Box::pin(limited(stream::iter([failing(), failing(), Ok('a')]), 1));
         assert_eq!(accepted.next().await.unwrap().unwrap().socket, 'a');
         assert_eq!(began.elapsed(), 2 * PAUSE);
     }
@@ -139,7 +132,7 @@ mod tests {
         let (mut client, server) = tokio::io::duplex(64);
         let (mut silent, other) = tokio::io::duplex(64);
         let sockets = stream::iter([Ok::<_, io::Error>(server), Ok(other)]);
-        let mut accepted = Box::pin(limited(sockets, 2, BEGIN_MAX));
+        let mut accepted = Box::pin(beginning(limited(sockets, 2), BEGIN_MAX));
         let mut connection = accepted.next().await.unwrap().unwrap();
         let mut late = accepted.next().await.unwrap().unwrap();
         // One that has begun may be silent for as long as it likes.
@@ -155,8 +148,8 @@ mod tests {
     #[tokio::test]
     async fn no_more_than_the_limit_are_there_at_once() {
         for (connections_max, expected) in [(0, 1), (1, 1), (3, 3)] {
-            let mut accepted =
-                Box::pin(limited(stream::iter("abcdef".chars().map(Ok)), connections_max, PAUSE));
+            let sockets = stream::iter("abcdef".chars().map(Ok));
+            let mut accepted = Box::pin(limited(sockets, connections_max));
             let mut connections = Vec::new();
             while let Some(connection) = accepted.next().now_or_never() {
                 connections.push(connection.unwrap().unwrap());

@@ -22,12 +22,16 @@ use raddle_proto::{common, wire::Envelope};
 use tokio::{select, sync::watch};
 use tonic::{Status, Streaming};
 
+pub(crate) use self::not_delivered::NotDelivered;
 pub use self::seek::SEEK_BYTES_MAX;
-use self::{not_delivered::NotDelivered, seek::Request, session::Session};
+use self::{
+    seek::Request,
+    session::{Access, Session},
+};
 use crate::{
     answer,
     broadcast::{Phase, receive_error, wait_for_phase},
-    channels::{Channels, Code, Detail},
+    channels::{Channels, Code, DeliverChannel, Detail},
     clock::Clock,
     codec::Delivered,
     intake::Charges,
@@ -46,6 +50,33 @@ pub(crate) struct Source {
     pub(crate) send_bytes_max: usize,
     /// Whether requests must be bound to the certificates of who sends them.
     pub(crate) is_bound: bool,
+}
+
+impl Source {
+    /// Reads a request: the channel that it names, and whatever else it says.
+    fn read(
+        &self,
+        client: Option<&ClientCertificate>,
+        envelope: Envelope,
+    ) -> Result<(Arc<dyn DeliverChannel>, Request), NotDelivered> {
+        let request = Request::read(envelope, self.clock.now(), self.time_window)?;
+        if self.is_bound {
+            request.check_binding(client)?;
+        }
+        let channel = self.channels.find_blocks(&request.channel_id).ok_or(NotDelivered::UnknownChannel)?;
+        Ok((channel, request))
+    }
+}
+
+/// The channel that a request is about, if whoever signed it may read it now.
+pub(crate) async fn channel_to_read(
+    source: &Source,
+    client: Option<&ClientCertificate>,
+    envelope: Envelope,
+) -> Result<Arc<dyn DeliverChannel>, NotDelivered> {
+    let (channel, request) = source.read(client, envelope)?;
+    Access::new(&*channel, request.envelope, Arc::clone(&source.clock)).check(&*channel).await?;
+    Ok(channel)
 }
 
 /// Serves a stream for as long as `phase` says so. `client` is the certificate that its connection was made with.
@@ -138,13 +169,8 @@ impl DeliverStream {
     async fn open(&self, envelope: Envelope) -> Result<Session, NotDelivered> {
         // Given back when the request is judged: readers stay for months, and must not eat what Broadcast lives on.
         let _charge = self.charges.next();
-        let Source { channels, clock, time_window, .. } = &self.source;
-        let request = Request::read(envelope, clock.now(), *time_window)?;
-        if self.source.is_bound {
-            request.check_binding(self.client.as_deref())?;
-        }
-        let channel = channels.find_blocks(&request.channel_id).ok_or(NotDelivered::UnknownChannel)?;
-        Session::open(channel, request, Arc::clone(clock)).await
+        let (channel, request) = self.source.read(self.client.as_deref(), envelope)?;
+        Session::open(channel, request, Arc::clone(&self.source.clock)).await
     }
 
     /// Source: grpc-go v1.79.3 `server.go` `serverStream.SendMsg` for the text.

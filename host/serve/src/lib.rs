@@ -24,8 +24,10 @@ mod connections;
 pub mod deliver;
 pub mod intake;
 mod lane;
+mod node;
 pub mod participation;
 pub mod server;
+pub mod tapped;
 pub mod tls;
 
 /// The client's side of `AtomicBroadcast`, generated from `proto/fabric/orderer/ab.proto`.
@@ -33,13 +35,23 @@ pub mod tls;
 pub mod client {
     include!(concat!(env!("OUT_DIR"), "/client/orderer.rs"));
     pub use atomic_broadcast_client::AtomicBroadcastClient;
+
+    /// What Raddle's orderers tell beside Fabric's, generated from `proto/raddle/node.proto`.
+    pub mod node {
+        include!(concat!(env!("OUT_DIR"), "/client/raddle.node.v1.rs"));
+        pub use node_client::NodeClient;
+    }
 }
 
 /// The server's side, with envelopes as [`raddle_proto::wire::Envelope`] reads them.
 #[allow(missing_docs, clippy::all, rustdoc::all)]
 mod service {
     include!(concat!(env!("OUT_DIR"), "/server/orderer.rs"));
+
+    pub mod node {
+        include!(concat!(env!("OUT_DIR"), "/server/raddle.node.v1.rs"));
+    }
 }
 
-/// Marshalled `FileDescriptorSet` of `orderer/ab.proto` and of all that it imports, for reflection.
+/// Marshalled `FileDescriptorSet` of `orderer/ab.proto`, of `node.proto` and of all that it imports, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -11,10 +11,12 @@ use crate::{
     broadcast::{LaneLimits, Phase, Service},
     channels::Channels,
     clock::{Clock, SystemClock},
-    connections::limited,
-    deliver::Source,
+    connections::{beginning, limited},
+    deliver::{SEEK_BYTES_MAX, Source},
     intake::{Intake, IntakeLimits},
+    node::NodeService,
     service::atomic_broadcast_server::AtomicBroadcastServer,
+    service::node::node_server::NodeServer,
     tls::{Acceptor, secured},
 };
 
@@ -209,6 +211,7 @@ impl Server {
             send_bytes_max: settings.send_bytes_max,
             is_bound: self.tls.as_ref().is_some_and(Acceptor::requires_certificates),
         };
+        let node = NodeServer::new(NodeService { source: source.clone() });
         let service = Service { source, limits: settings.lane, phase: phases };
         let broadcast = AtomicBroadcastServer::new(service)
             .max_decoding_message_size(settings.receive_bytes_max)
@@ -227,12 +230,13 @@ impl Server {
             .http2_keepalive_interval(settings.keepalive_interval)
             .http2_keepalive_timeout(Some(settings.keepalive_timeout))
             .add_service(broadcast)
+            .add_service(node.max_decoding_message_size(SEEK_BYTES_MAX))
             .add_service(health)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
 
         let mut stopping = phase.subscribe();
-        let incoming = limited(incoming, settings.connections_max, settings.connection_timeout);
+        let incoming = limited(incoming, settings.connections_max);
         let until = async {
             shutdown.await;
             phase.send_replace(Phase::Draining);
@@ -240,9 +244,13 @@ impl Server {
         type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), transport::Error>> + Send + 'a>>;
         let served: Serving<'_> = match self.tls {
             Some(acceptor) => {
-                Box::pin(router.serve_with_incoming_shutdown(secured(Box::pin(incoming), acceptor), until))
+                let secured = beginning(secured(Box::pin(incoming), acceptor), settings.connection_timeout);
+                Box::pin(router.serve_with_incoming_shutdown(secured, until))
             }
-            None => Box::pin(router.serve_with_incoming_shutdown(incoming, until)),
+            None => {
+                let incoming = beginning(incoming, settings.connection_timeout);
+                Box::pin(router.serve_with_incoming_shutdown(incoming, until))
+            }
         };
         tokio::select! {
             served = served => served?,

@@ -11,7 +11,7 @@ const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 /// Days before the end at which it is warned of.
 ///
 /// Differs: Fabric warns a week before.
-const WARN_DAYS: [i64; 3] = [60, 30, 7];
+pub const WARN_DAYS: [i64; 3] = [60, 30, 7];
 
 /// A certificate, and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,5 +6,5 @@
 mod expiry;
 mod keeper;
 
-pub use expiry::{Expiries, Expiry};
+pub use expiry::{Expiries, Expiry, WARN_DAYS};
 pub use keeper::{Keeper, Listener};

@@ -87,6 +87,16 @@ codes! {
     BlockFault = 1301;
     /// A filter fails at an envelope.
     FilterFault = 2001;
+    /// No folder for a module can be made.
+    NoNewModule = 2002;
+    /// No compiler here makes WebAssembly.
+    NoToolchain = 2003;
+    /// A module does not build.
+    NotBuilt = 2004;
+    /// A file of cases is none.
+    CaseFile = 2005;
+    /// A module answers otherwise than its cases want.
+    CasesFailed = 2006;
     /// A change changes nothing.
     NoChange = 3001;
     /// What a config is to be changed to is no config.

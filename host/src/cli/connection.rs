@@ -1,6 +1,6 @@
 //! Which orderer, channel and identity a command uses, and the way there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use raddle_core::ids::ChannelId;
@@ -10,6 +10,8 @@ use super::channel::signing::SignAs;
 use super::{Code, Exit, Failure, program, tls};
 use crate::client::{self, BlockFault, Client, ClientConfig, ClientTls, Deliveries, Patience, Place};
 use crate::identity::Signer;
+use crate::node::Ledgers;
+use crate::orderer::LEDGERS;
 
 /// Flags of every command that speaks to an orderer.
 #[derive(Debug, clap::Args)]
@@ -51,6 +53,9 @@ pub struct Settings {
     pub admins: Vec<SignAs>,
     /// Whether another command finds the same without flags.
     pub is_of_the_folder: bool,
+    /// The channels whose ledgers lie beside the file, where that says which orderer and channel are meant: the
+    /// orderer's own folder.
+    pub beside: Vec<ChannelId>,
 }
 
 /// A connection to an orderer, for one channel and one identity.
@@ -114,6 +119,11 @@ impl Flags {
         }
         let (path, file) = found.map_or((None, ClientConfig::default()), |(path, file)| (Some(path), file));
         let is_of_the_folder = flags == ClientConfig::default();
+        let folder = path.as_deref().and_then(Path::parent);
+        let beside = match folder.filter(|_| flags.orderer.is_none() && flags.channel.is_none()) {
+            Some(folder) => Ledgers::at(folder.join(LEDGERS)).channels().unwrap_or_default(),
+            None => Vec::new(),
+        };
         let merged = ClientConfig {
             orderer: flags.orderer.or(file.orderer),
             channel: flags.channel.or(file.channel),
@@ -137,10 +147,21 @@ impl Flags {
                 let signer = Signer::from_msp_dir(&msp_id, &msp_dir)?;
                 let admins = admins.into_iter().map(|it| SignAs { msp_id: it.msp_id, msp_dir: it.msp_dir });
                 let (channel, admins) = (ChannelId(channel), admins.collect());
-                Ok(Settings { orderer, channel, signer, tls, admins, is_of_the_folder })
+                Ok(Settings { orderer, channel, signer, tls, admins, is_of_the_folder, beside })
             }
             incomplete => Err(unconfigured(&incomplete, path)),
         }
+    }
+}
+
+impl Flags {
+    /// What `--tls-ca`, `--tls-cert` and `--tls-key` name.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used, or one of the three is missing beside another.
+    pub fn tls(&self) -> Result<Option<ClientTls>, Failure> {
+        tls::read(self.tls_ca.as_deref(), self.tls_cert.as_deref(), self.tls_key.as_deref())
     }
 }
 

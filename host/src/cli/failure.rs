@@ -144,6 +144,7 @@ impl From<OrdererError> for Failure {
             }
             OrdererError::Node(error) | OrdererError::Channel(StartError::Node(error)) => error.into(),
             OrdererError::Server(error) => error.into(),
+            OrdererError::Join(_) => Self::new(Code::Join, Exit::Failed, sentence),
             OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),
         }
     }

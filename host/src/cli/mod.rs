@@ -64,7 +64,7 @@ enum Command {
     /// Join channels; show and change a channel's config
     #[command(subcommand)]
     Channel(channel::Command),
-    /// Install and remove modules in a channel's config
+    /// Write, build and try modules; install and remove them in a channel's config
     #[command(subcommand)]
     Module(module::Command),
     /// Look whether what a node rests on is set up as it should be

@@ -28,6 +28,7 @@ impl From<ClientError> for Failure {
             ClientError::Grpc { detail, .. } => {
                 told(Self::new(code_of(&detail), Exit::Failed, sentence), &detail)
             }
+            ClientError::Http { .. } => Self::new(Code::Refused, Exit::Failed, sentence),
             ClientError::Unsigned { .. } => Self::new(Code::Msp, Exit::Failed, sentence),
             ClientError::Refused(refusal) => refusal.into(),
         }
@@ -57,7 +58,7 @@ impl From<Refusal> for Failure {
         let mut failure = Self::new(code_of(detail), Exit::Failed, printable(&refusal.sentence()));
         failure.word = "refused";
         failure = told(failure.line("status", &refusal.status_text()), detail);
-        match hint(failure.code, detail.text("module")) {
+        match hint(failure.code, detail) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
@@ -108,7 +109,7 @@ fn told(mut failure: Failure, detail: &Detail) -> Failure {
 }
 
 /// The tree of who signed and what was needed, a line each.
-fn with_proof(mut failure: Failure, proof: &str) -> Failure {
+pub(super) fn with_proof(mut failure: Failure, proof: &str) -> Failure {
     for line in proof.lines() {
         // Lines below the first are indented as these are.
         failure.lines.push(printable(line.strip_prefix("  ").unwrap_or(line)));
@@ -117,20 +118,31 @@ fn with_proof(mut failure: Failure, proof: &str) -> Failure {
 }
 
 /// What to do next, where the code's own page says less.
-fn hint(code: Code, module: Option<&str>) -> Option<&'static str> {
-    match (code, module) {
+fn hint(code: Code, detail: &Detail) -> Option<String> {
+    let hint = match (code, detail.text("module")) {
         (Code::Filter, Some("max-bytes")) => {
-            Some("send less; the limit is BatchSize.AbsoluteMaxBytes in the channel's config")
+            "send less; the limit is BatchSize.AbsoluteMaxBytes in the channel's config"
         }
-        (Code::Filter, Some("expiration")) => Some("have the certificate renewed, and sign with the new one"),
+        (Code::Filter, Some("expiration")) => "have the certificate renewed, and sign with the new one",
+        (Code::Filter, Some("signature")) if detail.text("proof").is_some() => {
+            "--msp-id and --msp-dir say who signs; it must be one whom the channel lets write"
+        }
         (Code::Filter, Some("signature")) => {
-            Some("--msp-id and --msp-dir say who signs; it must be one whom the channel lets write")
+            "--msp-id and --msp-dir say who signs; what the channel asks for is told only to those who may read it"
         }
-        (Code::ChannelUnknown, _) => {
-            Some("--channel says which channel; names are compared letter by letter")
+        (Code::ConfigUpdate, _) if detail.text("policy").is_some() => {
+            return Some(format!(
+                "have those sign too who are missing: `{} channel config sign FILE --sign-as ID:DIR`",
+                program()
+            ));
         }
-        _ => None,
-    }
+        (Code::ReaderDenied, _) => {
+            "--msp-id and --msp-dir say who asks; it must be one whom the channel lets read"
+        }
+        (Code::ChannelUnknown, _) => "--channel says which channel; names are compared letter by letter",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 #[cfg(test)]
@@ -153,6 +165,18 @@ mod tests {
             ["status 403 FORBIDDEN", "bytes  7", "module signature", "/A is not", "ANY of 1", "└─ ✗ B"];
         assert_eq!(failure.lines, lines);
         assert!(failure.hint.is_some());
+    }
+
+    #[test]
+    fn an_update_that_lacks_signatures_is_shown_with_element_and_policy() {
+        let reason =
+            json!({ "element": "[Value]  /Channel/A", "policy": "/Channel/Admins", "proof": "/B is not" });
+        let failure = Failure::from(refusal(Some("RDL-1107"), reason));
+        assert_eq!(failure.code, Code::ConfigUpdate);
+        let lines =
+            ["status 403 FORBIDDEN", "element [Value]  /Channel/A", "policy /Channel/Admins", "/B is not"];
+        assert_eq!(failure.lines, lines);
+        assert!(failure.hint.unwrap_or_default().starts_with("have those sign too who are missing: `"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::config::Settings;
 use crate::logs::Mapping;
 use crate::node::{Channel, Doing, Halt, NoObserver, NodeSettings};
 use crate::orderer::{Orderer, OrdererSettings};
+use crate::pull::Upstream;
 use prepare::Prepared;
 
 /// A node, by Fabric's orderer.yaml, raddle.yaml beside it, and $ORDERER_* and $RADDLE_*
@@ -85,6 +86,7 @@ async fn serve(settings: &Settings, prepared: Prepared) -> Result<ExitCode, Fail
             },
             batch_policies: settings.batch_policies.value.clone(),
             batch_policy_override: settings.batch_policy_override.as_ref().map(|it| it.value.clone()),
+            upstream: Upstream { tls: settings.cluster.clone(), ..Upstream::default() },
             ..NodeSettings::default()
         },
         server: ServerSettings {

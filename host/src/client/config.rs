@@ -70,7 +70,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Line and column, from 1.
-        place: Option<(u64, u64)>,
+        place: Option<ConfigPlace>,
         /// What is wrong.
         what: String,
     },
@@ -174,12 +174,21 @@ impl ClientConfig {
 }
 
 fn form(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
+    let (place, what) = yaml_complaint(error);
+    ConfigError::Form { path: path.to_owned(), place, what }
+}
+
+/// Line and column in a file, from 1.
+pub type ConfigPlace = (u64, u64);
+
+/// Where a file of YAML is not what it should be, and a sentence about it for people.
+pub fn yaml_complaint(error: &serde_saphyr::Error) -> (Option<ConfigPlace>, String) {
     let place = error.location().map(|place| (place.line(), place.column()));
     let said = error.without_snippet().to_string();
     // The sentence ends with the place, which stands in front already; before that comes advice for programmers.
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
     let what = said.split_once(", set DuplicateKeyPolicy").map_or(said, |(what, _)| what).to_owned();
-    ConfigError::Form { path: path.to_owned(), place, what }
+    (place, what)
 }
 
 #[cfg(test)]

@@ -64,6 +64,16 @@ pub enum ClientError {
         /// What stands in the trailers.
         detail: Detail,
     },
+    /// The orderer does not answer its admin what was asked for.
+    #[error("the orderer at {address} answers {status}: {text}")]
+    Http {
+        /// The orderer's, for admins.
+        address: String,
+        /// HTTP's number.
+        status: u16,
+        /// Why, in the orderer's words.
+        text: String,
+    },
     /// A request cannot be signed.
     #[error("the request cannot be signed: {cause}")]
     Unsigned {

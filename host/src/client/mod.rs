@@ -3,6 +3,7 @@
 //! - [`Client`]: a connection; [`Client::broadcast`] sends envelopes, [`Client::deliver`] asks for blocks
 //! - [`ClientConfig`]: which orderer, channel and identity the commands of a folder use: `.raddle/client.yaml`
 //! - [`Signer`](crate::identity::Signer): that identity
+//! - [`list_channels`]: what an orderer tells its admins
 //! - [`Verifier`]: whether the blocks that came are the channel's
 //!
 //! Nothing here knows whether a Raddle or a stock orderer answers. Only the details of a refusal are richer with ours.
@@ -13,20 +14,25 @@ mod deliver;
 mod error;
 mod fault;
 mod incoming;
+mod participation;
 mod verify;
 mod wire;
 
 use std::time::Duration;
 
+use raddle_proto::wire::Envelope;
 use raddle_serve::client::AtomicBroadcastClient;
+use raddle_serve::client::node::{ModulesReport, NodeClient};
+use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 pub use broadcast::{Answer, Answers, message};
-pub use config::{Admin, ClientConfig, ConfigError, FILE};
+pub use config::{Admin, ClientConfig, ConfigError, ConfigPlace, FILE, yaml_complaint};
 pub use deliver::{Deliveries, Place, range};
 pub use error::{ClientError, Detail, Refusal};
 pub use fault::{BlockFault, ConfigFault};
+pub use participation::{ChannelStanding, list_channels};
 pub(crate) use verify::hex;
 pub use verify::{Config, Verifier, Vouched, block_hash, config_in_force, last_config, offsets};
 pub use wire::{ClientTls, WireFault};
@@ -62,6 +68,7 @@ pub struct Client {
     address: String,
     patience: Patience,
     stub: AtomicBroadcastClient<Channel>,
+    node: NodeClient<Channel>,
     hash: Option<[u8; 32]>,
     fault: wire::Fault,
 }
@@ -112,10 +119,27 @@ impl Client {
         };
         let channel = endpoint.connect_with_connector(connector).await;
         let channel = channel.map_err(|error| ClientError::unreachable(address, &error))?;
+        let node = NodeClient::new(channel.clone());
         let stub = AtomicBroadcastClient::new(channel)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
             .max_decoding_message_size(MESSAGE_BYTES_MAX);
-        Ok(Self { address: address.to_owned(), patience, stub, hash, fault })
+        Ok(Self { address: address.to_owned(), patience, stub, node, hash, fault })
+    }
+
+    /// Asks one of Raddle's orderers what a channel's modules have done there. `request` is signed as one for blocks.
+    ///
+    /// # Errors
+    ///
+    /// The orderer refuses, is not one of Raddle's, breaks off, or does not answer in time.
+    pub async fn modules(&self, request: &Envelope) -> Result<ModulesReport, ClientError> {
+        let mut node = self.node.clone();
+        match timeout(self.patience.answer, node.modules(message(request))).await {
+            Ok(Ok(report)) => Ok(report.into_inner()),
+            Ok(Err(status)) => Err(ClientError::of_grpc(&self.address, &status, self.fault.get())),
+            Err(_) => {
+                Err(ClientError::Silent { address: self.address.clone(), silence: self.patience.answer })
+            }
+        }
     }
 
     /// The same connection, whose streams wait so long for an answer.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use hyper_util::rt::TokioIo;
+use raddle_serve::tapped::{Tap, Tapped, news};
 use raddle_serve::tls::{Authorities, KeyPair, plain_names};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::SingleCertAndKey;
@@ -111,6 +112,14 @@ impl ClientTls {
         Ok(Self { config: Arc::new(config), hash })
     }
 
+    /// The same for HTTP without gRPC.
+    #[must_use]
+    pub fn for_http(&self) -> Self {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { config: Arc::new(config), hash: self.hash }
+    }
+
     /// SHA-256 of the certificate that is presented, to which requests for blocks are bound.
     #[must_use]
     pub const fn certificate_hash(&self) -> Option<[u8; 32]> {
@@ -127,7 +136,7 @@ pub(super) async fn connect(
     let socket = TcpStream::connect(&address).await?;
     socket.set_nodelay(true)?;
     let Some(ClientTls { config, .. }) = tls else {
-        return Ok(TokioIo::new(Box::new(Watched { socket, fault, has_begun: false })));
+        return Ok(TokioIo::new(Box::new(Tapped { socket, tap: Answers { fault, has_begun: false } })));
     };
     let has_certificate = config.client_auth_cert_resolver.has_certs();
     let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
@@ -135,7 +144,7 @@ pub(super) async fn connect(
     let name = ServerName::try_from(host.clone());
     let name = name.map_err(|error| NotConnected::Wire(WireFault::Other(error.to_string())))?;
     match TlsConnector::from(config).connect(name, socket).await {
-        Ok(socket) => Ok(TokioIo::new(Box::new(Alerted { socket, fault, has_certificate }))),
+        Ok(socket) => Ok(TokioIo::new(Box::new(Tapped { socket, tap: Alerts { fault, has_certificate } }))),
         Err(error) => Err(match tls_error(&error) {
             Some(error) => NotConnected::Wire(WireFault::new(error, &host, has_certificate)),
             None => error.into(),
@@ -194,30 +203,29 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
-/// A socket without TLS, which notices an answer in TLS.
-struct Watched {
-    socket: TcpStream,
+/// Beside a socket without TLS: notices an answer in TLS.
+struct Answers {
     fault: Fault,
     has_begun: bool,
 }
 
-/// A socket under TLS, which notices alerts: of a client's certificate the other side says in TLS 1.3 only afterwards
+/// Beside a socket under TLS: notices alerts. Of a client's certificate the other side says in TLS 1.3 only afterwards
 /// what it thinks.
-struct Alerted<S> {
-    socket: S,
+struct Alerts {
     fault: Fault,
     has_certificate: bool,
 }
 
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Tap for Answers {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: Pin<&mut S>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        let news = buffer.filled().get(before..).unwrap_or_default();
+        let read = socket.poll_read(context, buffer);
+        let news = news(buffer, before);
         if !self.has_begun && !news.is_empty() {
             self.has_begun = true;
             if news.starts_with(&ALERT) {
@@ -228,13 +236,14 @@ impl AsyncRead for Watched {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Alerted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Tap for Alerts {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: Pin<&mut S>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
+        let read = socket.poll_read(context, buffer);
         if let Poll::Ready(Err(error)) = &read
             && let Some(rustls::Error::AlertReceived(alert)) = tls_error(error)
         {
@@ -243,40 +252,3 @@ impl<S: AsyncRead + Unpin> AsyncRead for Alerted<S> {
         read
     }
 }
-
-macro_rules! writes_to_its_socket {
-    ($type:ty, $($parameters:tt)*) => {
-        impl $($parameters)* AsyncWrite for $type {
-            fn poll_write(
-                mut self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bytes: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                Pin::new(&mut self.socket).poll_write(context, bytes)
-            }
-
-            fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(&mut self.socket).poll_flush(context)
-            }
-
-            fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(&mut self.socket).poll_shutdown(context)
-            }
-
-            fn poll_write_vectored(
-                mut self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bytes: &[io::IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                Pin::new(&mut self.socket).poll_write_vectored(context, bytes)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                self.socket.is_write_vectored()
-            }
-        }
-    };
-}
-
-writes_to_its_socket!(Watched,);
-writes_to_its_socket!(Alerted<S>, <S: AsyncWrite + Unpin>);

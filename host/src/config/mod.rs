@@ -13,6 +13,7 @@
 
 mod admin;
 mod bccsp;
+mod cluster;
 mod effective;
 mod kafka;
 mod keys;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use admin::Admin;
+pub use cluster::Cluster;
 pub use effective::Effective;
 pub use keys::Versions;
 pub use layer::Environment;
@@ -71,6 +73,8 @@ pub struct Settings {
     pub listen_port: Setting<u16>,
     /// `General.TLS`: none where `General.TLS.Enabled` is false, as it is by default.
     pub tls: Option<Tls>,
+    /// `General.Cluster`: TLS towards other orderers; none: they are spoken to without.
+    pub cluster: Option<Cluster>,
     /// `General.BootstrapMethod`, or by its older name `General.GenesisMethod`. Default: `file`.
     pub bootstrap_method: Setting<BootstrapMethod>,
     /// `General.BootstrapFile`, or by its older name `General.GenesisFile`. Default: `genesisblock`.
@@ -186,10 +190,12 @@ fn read_fabric(layer: &mut Layer<'_>, beside: &Path) -> Settings {
     };
     let path = |setting: Setting<String>| setting.map(|path| beside.join(path));
     let port = by_table(layer, "General.ListenPort", |found| value::number(found, u16::MAX.into()));
+    let tls = tls::read_section(layer, &tls::GENERAL, beside);
     Settings {
+        cluster: cluster::read_section(layer, tls.as_ref(), beside),
+        tls,
         listen_address: by_table(layer, "General.ListenAddress", value::text),
         listen_port: port.map(|port| u16::try_from(port).unwrap_or_default()),
-        tls: tls::read_section(layer, &tls::GENERAL, beside),
         bootstrap_method: bootstrap_method(layer),
         bootstrap_file: path(aliased(layer, "General.BootstrapFile", "General.GenesisFile")),
         msp_dir: path(by_table(layer, "General.LocalMSPDir", value::text)),

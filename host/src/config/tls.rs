@@ -175,12 +175,16 @@ fn path(
     Some(path.map(|path| beside.join(path)))
 }
 
-fn paths(layer: &mut Layer<'_>, key: &'static str, beside: &Path) -> Setting<Vec<PathBuf>> {
+pub(super) fn paths(layer: &mut Layer<'_>, key: &'static str, beside: &Path) -> Setting<Vec<PathBuf>> {
     let list = read(layer, key, Vec::new(), value::list);
     list.map(|paths| paths.iter().filter(|path| !path.is_empty()).map(|path| beside.join(path)).collect())
 }
 
-fn authorities(layer: &mut Layer<'_>, key: &'static str, paths: &Setting<Vec<PathBuf>>) -> Authorities {
+pub(super) fn authorities(
+    layer: &mut Layer<'_>,
+    key: &'static str,
+    paths: &Setting<Vec<PathBuf>>,
+) -> Authorities {
     let mut all = Authorities::default();
     for path in &paths.value {
         let what = match read_text(path) {
@@ -201,7 +205,7 @@ fn authorities(layer: &mut Layer<'_>, key: &'static str, paths: &Setting<Vec<Pat
 }
 
 /// A certificate and its key. Both files are looked at, whatever is wrong with the other.
-fn read_pair(
+pub(super) fn read_pair(
     certificate: &Path,
     private_key: &Path,
     time_shift: Duration,

@@ -10,7 +10,8 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 11] = [
+pub const PAGES: [Page; 12] = [
+    Page { name: "author", text: include_str!("author.md") },
     Page { name: "block", text: include_str!("block.md") },
     Page { name: "channel", text: include_str!("channel.md") },
     Page { name: "cut", text: include_str!("cut.md") },
@@ -26,6 +27,9 @@ pub const PAGES: [Page; 11] = [
 
 /// What each error code means, a section for each: what `raddle help CODE` prints.
 pub const CODES: &str = include_str!("codes.md");
+
+#[doc = include_str!("author.md")]
+pub mod author {}
 
 #[doc = include_str!("block.md")]
 pub mod block {}

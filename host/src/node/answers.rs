@@ -165,6 +165,18 @@ pub fn bad_update(info: &str) -> NotTaken {
     Refusal { status: RefusalStatus::BadRequest, info: info.to_owned(), detail }.into()
 }
 
+/// A config update lacks signatures. Fabric's sentence; what it needs them for goes into the trailer, and for clients
+/// that may know also whose they are.
+#[must_use]
+pub fn update_denied(info: &str, element: &str, policy: &str, proof: Option<&str>) -> NotTaken {
+    let mut members = json!({ "element": element, "policy": policy });
+    if let (Some(proof), Value::Object(members)) = (proof, &mut members) {
+        members.insert("proof".to_owned(), proof.into());
+    }
+    let detail = detail(CONFIG_UPDATE, members);
+    Refusal { status: RefusalStatus::BadRequest, info: info.to_owned(), detail }.into()
+}
+
 /// A normal envelope for a channel that does not exist, where there is a system channel.
 ///
 /// Source: fabric v2.5.16 `orderer/common/msgprocessor/msgprocessor.go` `ErrChannelDoesNotExist`.
@@ -198,10 +210,16 @@ pub fn bad_module(refusal: &ModuleRefusal) -> NotTaken {
     Refusal { status: RefusalStatus::BadRequest, info: refusal.to_string(), detail }.into()
 }
 
+/// What a client is told of a module that is not installed; `raddle module check` and `install` say the same.
+#[must_use]
+pub fn cannot_be_installed(module: &str, error: &InstallError) -> String {
+    format!("module {module} cannot be installed: {error}")
+}
+
 /// A module of a config update cannot be installed: it is to be changed, or this orderer fails at it.
 #[must_use]
 pub fn not_installed(module: &str, error: &InstallError) -> NotTaken {
-    let info = format!("module {module} cannot be installed: {error}");
+    let info = cannot_be_installed(module, error);
     let detail = detail(MODULE, json!({ "module": module }));
     match error.is_refusal() {
         true => Refusal { status: RefusalStatus::BadRequest, info, detail }.into(),

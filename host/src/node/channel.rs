@@ -4,16 +4,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use raddle_core::access::PolicyVerdict;
 use raddle_core::bundle::{Bundle, ConsensusState, CurrentConfig};
 use raddle_core::ids::ChannelId;
-use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS, ORDERER_WRITERS};
 use raddle_ledger::Ledger;
 use raddle_ordering::{AppendError, OrderedLog, Readiness};
-use raddle_proto::common::Status;
-use raddle_proto::wire::{self, Envelope, KafkaMessage};
-use raddle_rules::admission::{ExpirationChecks, Filters, Reason, Refusal as RuleRefusal, RuleSetError};
-use raddle_rules::shipped::SIGNATURE;
+use raddle_proto::wire::{self, KafkaMessage};
+use raddle_rules::admission::{ExpirationChecks, Filters, RuleSetError};
 use raddle_rules::{Case, Timestamp};
 use raddle_serve::channels::{
     Admitted, BoxFuture, BroadcastChannel, Detail, Failure, NotTaken, Received, Refusal, RefusalStatus,
@@ -24,15 +20,14 @@ use tokio::time::timeout;
 use super::answers;
 use super::board::{Board, Doing};
 use super::config::ConfigMaker;
+use super::denial;
 use super::judge::EnvelopeJudge;
 use super::lease::Lease;
+use super::meters::ModuleUsage;
 use super::registrar::Registrar;
 use super::rules::{Rules, RulesMaker};
 use super::usage::Usage;
 use super::workers::Workers;
-
-/// Bytes of a proof that a client is told: with its quotes and the rest of the details it stays below 4 KiB.
-pub(super) const PROOF_BYTES_MAX: usize = 3 << 10;
 
 /// How long an envelope waits for a channel that starts, or for a config that is being ordered again, before its client
 /// is told to try elsewhere.
@@ -125,6 +120,12 @@ impl Channel {
         &self.board
     }
 
+    /// What the channel's own filters have done here, each since it was last changed or since the start.
+    #[must_use]
+    pub fn module_usage(&self) -> Vec<ModuleUsage> {
+        self.maker.meters.usage(&self.id)
+    }
+
     pub(super) const fn workers(&self) -> &Arc<Workers> {
         &self.workers
     }
@@ -199,13 +200,17 @@ impl BroadcastChannel for Channel {
             let judge = EnvelopeJudge::new(access, envelope.clone(), &signature_header, Arc::clone(&usage));
             let case = Case::new(envelope.clone(), Ok(channel_header), timestamp(at), Box::new(judge));
             let config_sequence = rules.bundle().sequence;
-            match usage.filters(|| rules.set.admit(stack, Filters::All, &case)) {
+            let verdict = usage.filters(|| rules.set.admit(stack, Filters::All, &case));
+            // Where a filter that is enforced cannot be run, nothing is taken.
+            let is_admitted = verdict.is_ok() && rules.broken.is_empty();
+            usage.filters(|| rules.set.shadow(stack, &case, is_admitted));
+            match verdict {
                 Ok(()) => match rules.broken.first() {
                     Some(filter) => Err(answers::broken(filter).into()),
                     None => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
                 },
                 Err(refusal) => {
-                    let proof = why_denied(&rules, &refusal, &envelope);
+                    let proof = denial::of_envelope(&rules, &refusal, &envelope);
                     Err(answers::not_taken(refusal, proof.as_deref()))
                 }
             }
@@ -281,25 +286,6 @@ async fn wait_until_ordering(board: &Board, log: &watch::Receiver<Readiness>) ->
         Err(_) => return Err(answers::held()),
     }
     timeout(WAIT_MAX, board.keeps_up(BEHIND_MAX)).await.map_err(|_| answers::behind())
-}
-
-/// Who signed and what was needed, if the signature policy is what refuses. It goes to the log at debug, and to the
-/// client only if it may read the channel: the proof tells who its members are.
-fn why_denied(rules: &Rules, refusal: &RuleRefusal, envelope: &Envelope) -> Option<String> {
-    let is_denied = refusal.status == Status::Forbidden
-        && matches!(&refusal.reason, Reason::Filter { module } if module == SIGNATURE.name);
-    if !is_denied {
-        return None;
-    }
-    let bundle = rules.bundle();
-    let policy = match bundle.consensus.state {
-        ConsensusState::Normal => CHANNEL_WRITERS,
-        ConsensusState::Maintenance => ORDERER_WRITERS,
-    };
-    let proof = rules.access().prove(policy, envelope)?.render(PROOF_BYTES_MAX);
-    tracing::debug!(channel = %bundle.channel, info = %refusal.info, %proof, "envelope refused");
-    let may_read = rules.access().evaluate(CHANNEL_READERS, envelope) == PolicyVerdict::Satisfied;
-    may_read.then_some(proof)
 }
 
 /// Source: fabric v2.5.16 `orderer/common/msgprocessor/standardchannel.go` `ProcessNormalMsg`,

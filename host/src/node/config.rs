@@ -14,10 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use prost::Message as _;
-use raddle_core::access::Access;
 use raddle_core::bundle::{Bundle, CurrentConfig};
 use raddle_core::config_update::{
-    FINAL_CHECKS, INITIAL_CHECKS, inspect_maintenance, is_signed_for, payload_to_sign, propose,
+    FINAL_CHECKS, INITIAL_CHECKS, ProposeError, inspect_maintenance, is_signed_for, payload_to_sign, propose,
 };
 use raddle_core::ids::ChannelId;
 use raddle_core::modules::{Mode, REPAIR_BYTES, Side, Spec, Update, check_update, decode};
@@ -29,6 +28,7 @@ use raddle_rules::{Case, GuestStack, Timestamp};
 use raddle_serve::channels::NotTaken;
 
 use super::answers;
+use super::denial;
 use super::judge::EnvelopeJudge;
 use super::logs::Logs;
 use super::rules::{Rules, RulesMaker};
@@ -72,11 +72,11 @@ impl ConfigMaker {
         let wider = self.wider(rules, update);
         let filter = |envelope, prefix| {
             let set = wider.as_ref().unwrap_or(&rules.set);
-            self.filter(stack, rules.access(), set, envelope, received, prefix)
+            self.filter(stack, rules, set, envelope, received, prefix)
         };
         filter(update, INITIAL_CHECKS)?;
         let proposal =
-            propose(&rules.config, update).map_err(|error| answers::bad_update(&error.to_string()))?;
+            propose(&rules.config, update).map_err(|error| update_refused(rules, &error, update))?;
         self.install(&rules.config, &proposal.next, update)?;
         let data = proposal.envelope.encode_to_vec().into();
         let envelope = self.sign(rules.config.channel(), HeaderType::Config, data)?;
@@ -109,19 +109,24 @@ impl ConfigMaker {
     pub(super) fn filter(
         &self,
         stack: GuestStack,
-        access: &Arc<Access>,
+        rules: &Rules,
         set: &RuleSet,
         envelope: &Envelope,
         received: Timestamp,
         prefix: &str,
     ) -> Result<(), NotTaken> {
         let header = wire::signature_header(envelope);
-        let judge =
-            EnvelopeJudge::new(Arc::clone(access), envelope.clone(), &header, Arc::clone(&self.usage));
+        let judge = EnvelopeJudge::new(
+            Arc::clone(rules.access()),
+            envelope.clone(),
+            &header,
+            Arc::clone(&self.usage),
+        );
         let case = Case::new(envelope.clone(), wire::channel_header(envelope), received, Box::new(judge));
         set.admit(stack, Filters::Shipped, &case).map_err(|mut refusal| {
+            let proof = denial::of_envelope(rules, &refusal, envelope);
             refusal.info.insert_str(0, prefix);
-            answers::not_taken(refusal, None)
+            answers::not_taken(refusal, proof.as_deref())
         })
     }
 
@@ -178,6 +183,18 @@ impl ConfigMaker {
         let payload = payload_to_sign(channel, header_type, data, seconds, header.creator, header.nonce);
         let signature = self.signer.sign(&payload).map_err(failed)?;
         Ok(Envelope::new(&payload, &signature))
+    }
+}
+
+/// An update that is not applied; if it lacks signatures, whose.
+fn update_refused(rules: &Rules, error: &ProposeError, update: &Envelope) -> NotTaken {
+    let info = error.to_string();
+    match error.denied() {
+        Some((element, policy)) => {
+            let proof = denial::of_update(rules, error, update);
+            answers::update_denied(&info, element, policy, proof.as_deref())
+        }
+        None => answers::bad_update(&info),
     }
 }
 

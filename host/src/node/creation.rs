@@ -54,7 +54,7 @@ impl ConfigMaker {
         let inner = self.sign(&creation.channel, HeaderType::Config, creation.config_data())?;
         let channel = rules.config.channel();
         let envelope = self.sign(channel, HeaderType::OrdererTransaction, inner.marshal())?;
-        self.filter(stack, rules.access(), &rules.set, &envelope, received, "")?;
+        self.filter(stack, rules, &rules.set, &envelope, received, "")?;
         let inspected = system.inspect(&envelope, channels);
         inspected.map_err(|refusal| answers::creation_refused(&refusal))?;
         Ok(envelope)

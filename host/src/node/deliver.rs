@@ -10,13 +10,17 @@ use raddle_core::policy::{CHANNEL_READERS, ORDERER_READERS};
 use raddle_msp::ClaimedIdentity;
 use raddle_proto::wire::{self, Envelope};
 use raddle_rules::admission::ExpirationChecks;
-use raddle_serve::channels::{BlockUnavailable, BoxFuture, DeliverChannel, Denied, NotRead, Standing};
+use raddle_serve::channels::{
+    BlockUnavailable, BoxFuture, DeliverChannel, Denied, ModuleReport, ModulesReport, NotRead, Standing,
+};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::answers;
-use super::channel::{Channel, PROOF_BYTES_MAX};
+use super::channel::Channel;
+use super::denial::PROOF_BYTES_MAX;
+use super::meters::ModuleUsage;
 use super::rules::Rules;
 
 impl DeliverChannel for Channel {
@@ -63,6 +67,30 @@ impl DeliverChannel for Channel {
         // A certificate that ended before 1970 has ended.
         let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         UNIX_EPOCH.checked_add(since)
+    }
+
+    fn modules(&self) -> ModulesReport {
+        ModulesReport { modules: self.module_usage().iter().map(ModuleReport::from).collect() }
+    }
+}
+
+impl From<&ModuleUsage> for ModuleReport {
+    fn from(usage: &ModuleUsage) -> Self {
+        Self {
+            name: usage.name.clone(),
+            is_enforced: usage.is_enforced,
+            calls: usage.calls,
+            accepted: usage.accepted,
+            refused: usage.refused,
+            out_of_fuel: usage.out_of_fuel,
+            trapped: usage.trapped,
+            over_limit: usage.over_limit,
+            bad_answer: usage.bad_answer,
+            local_faults: usage.local_faults,
+            fuel: usage.fuel,
+            nanoseconds: u64::try_from(usage.time.as_nanos()).unwrap_or(u64::MAX),
+            refused_by_rules: usage.refused_by_rules,
+        }
     }
 }
 

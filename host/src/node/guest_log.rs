@@ -39,6 +39,16 @@ impl GuestLog {
         Self { channel, module: module.to_owned(), budget: Mutex::new(Budget::new(Instant::now())) }
     }
 
+    /// What a filter whose word does not count would have told a client. Takes its place in the module's share.
+    pub fn would_refuse(&self, sentence: &str) {
+        let (is_kept, dropped) = self.budget(|budget| budget.take(Instant::now(), sentence.len()));
+        self.tell_of(dropped);
+        if is_kept {
+            let (channel, module) = (&self.channel, &self.module);
+            tracing::info!(%channel, module, sentence, "a filter in mode shadow would refuse an envelope");
+        }
+    }
+
     fn tell_of(&self, dropped: u64) {
         if dropped > 0 {
             tracing::warn!(channel = %self.channel, module = self.module, dropped, "a module logs too much");

@@ -1,6 +1,7 @@
 //! The folder in which a node keeps the ledgers of its channels, each under the channel's id.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -9,6 +10,15 @@ use raddle_ledger::{Ledger, OpenError, Settings};
 
 /// What the name of a ledger begins with that is being removed. The id of its channel follows.
 const REMOVING: &str = ".removing.";
+
+/// What the name of a ledger begins with whose blocks are being pulled. The id of its channel follows.
+const JOINING: &str = ".joining-";
+
+/// What the name of a file begins with that holds the block by which a channel is being joined.
+const JOIN_BLOCK: &str = ".join-block.";
+
+/// Such a file while it is written.
+const HALF_WRITTEN: &str = ".join-block-half";
 
 /// An empty file that is there once a channel was removed.
 const REMOVED: &str = ".removed";
@@ -91,8 +101,87 @@ impl Ledgers {
         self.sync()?;
         // What an earlier channel of the name has left.
         self.finish_removal(channel)?;
+        // If that could not be deleted when the channel was joined: it must not be joined once more.
+        self.forget_join_block(channel)?;
         std::fs::rename(self.path(channel), self.removal_path(channel))?;
         self.sync()
+    }
+
+    /// Where the blocks of a channel are while they are pulled.
+    #[must_use]
+    pub fn joining_path(&self, channel: &ChannelId) -> PathBuf {
+        self.folder.join(format!("{JOINING}{channel}"))
+    }
+
+    /// Keeps the block by which a channel is being joined: from now on it is joined, whatever happens. One caller at a
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written; nothing is kept.
+    pub fn keep_join_block(&self, channel: &ChannelId, block: &[u8]) -> io::Result<()> {
+        let half = self.folder.join(HALF_WRITTEN);
+        let mut file = File::create(&half)?;
+        file.write_all(block)?;
+        file.sync_all()?;
+        std::fs::rename(half, self.join_block_path(channel))?;
+        self.sync()
+    }
+
+    /// The block by which a channel is being joined.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn join_block(&self, channel: &ChannelId) -> io::Result<Bytes> {
+        std::fs::read(self.join_block_path(channel)).map(Bytes::from)
+    }
+
+    /// Where that block is.
+    #[must_use]
+    pub fn join_block_path(&self, channel: &ChannelId) -> PathBuf {
+        self.folder.join(format!("{JOIN_BLOCK}{channel}"))
+    }
+
+    /// Deletes that block, if it is there: the channel is joined, or is not to be.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be deleted.
+    pub fn forget_join_block(&self, channel: &ChannelId) -> io::Result<()> {
+        match std::fs::remove_file(self.join_block_path(channel)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            deleted => deleted.and_then(|()| self.sync()),
+        }
+    }
+
+    /// The channels that are being joined, in order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// The folder is there and cannot be read.
+    pub fn being_joined(&self) -> io::Result<Vec<ChannelId>> {
+        self.names_after(JOIN_BLOCK)
+    }
+
+    /// The same as [`Ledgers::begin_removal`] for a channel that is being joined, however far that has come. Nobody
+    /// may be at it.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn begin_removal_of_joining(&self, channel: &ChannelId) -> io::Result<()> {
+        std::fs::write(self.folder.join(REMOVED), [])?;
+        self.finish_removal(channel)?;
+        // The ledger before the block: as long as that is there the channel is joined, and begins anew.
+        for path in [self.joining_path(channel), self.path(channel)] {
+            if path.exists() {
+                std::fs::rename(path, self.removal_path(channel))?;
+                self.sync()?;
+                break;
+            }
+        }
+        self.forget_join_block(channel)
     }
 
     /// Deletes the ledger of a channel that is being removed, if there is one.
@@ -119,9 +208,7 @@ impl Ledgers {
     ///
     /// The folder is there and cannot be read.
     pub fn being_removed(&self) -> io::Result<Vec<ChannelId>> {
-        let channels = self.names()?.into_iter();
-        let channels = channels.filter_map(|name| name.strip_prefix(REMOVING).map(str::to_owned));
-        Ok(channels.map(ChannelId).collect())
+        self.names_after(REMOVING)
     }
 
     /// Whether channels were removed here.
@@ -135,7 +222,7 @@ impl Ledgers {
     }
 
     fn sync(&self) -> io::Result<()> {
-        std::fs::File::open(&self.folder)?.sync_all()
+        File::open(&self.folder)?.sync_all()
     }
 
     /// A ledger that is not under its channel's id, as one that is not whole yet.
@@ -169,6 +256,12 @@ impl Ledgers {
     pub fn channels(&self) -> io::Result<Vec<ChannelId>> {
         let names = self.names()?.into_iter();
         Ok(names.filter(|name| !name.starts_with('.')).map(ChannelId).collect())
+    }
+
+    fn names_after(&self, prefix: &str) -> io::Result<Vec<ChannelId>> {
+        let channels = self.names()?.into_iter();
+        let channels = channels.filter_map(|name| name.strip_prefix(prefix).map(str::to_owned));
+        Ok(channels.map(ChannelId).collect())
     }
 
     fn names(&self) -> io::Result<Vec<String>> {

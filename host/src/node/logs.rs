@@ -19,6 +19,17 @@ pub trait Logs: Send + Sync {
     /// See [`NoLog`].
     fn log_of(&self, bundle: &Bundle) -> Result<Arc<dyn OrderedLog>, NoLog>;
 
+    /// Whether the log that orders the channel of this config is this node's alone, so that no other node's blocks were
+    /// cut from it.
+    ///
+    /// # Errors
+    ///
+    /// See [`NoLog`].
+    fn is_own(&self, bundle: &Bundle) -> Result<bool, NoLog> {
+        let _ = bundle;
+        Ok(false)
+    }
+
     /// Forgets the records of a channel that is removed, where they are this node's alone. Blocks.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod channel;
 mod config;
 mod creation;
 mod deliver;
+mod denial;
 mod driver;
 mod gate;
 mod guest_log;
@@ -19,8 +20,10 @@ mod judge;
 mod lease;
 mod ledgers;
 mod logs;
+mod meters;
 mod modules;
 mod observer;
+mod onboarding;
 mod overridden;
 mod participation;
 mod registrar;
@@ -52,8 +55,10 @@ pub use guest_log::GuestLog;
 pub use judge::EnvelopeJudge;
 pub use ledgers::Ledgers;
 pub use logs::{Logs, NoLog, OneLog};
+pub use meters::ModuleUsage;
 pub use modules::Modules;
 pub use observer::{Committed, NoObserver, Observer};
+pub use onboarding::ResumeError;
 pub use registrar::StartError;
 pub(crate) use registrar::config_of;
 pub use removal::{RemovalError, finish as finish_removal};
@@ -64,6 +69,7 @@ pub use workers::{NotCompleted, Workers};
 use crate::config::{BatchPolicies, BatchPolicyOverride};
 use crate::identity::Signer;
 use crate::load_shipped;
+use crate::pull::Upstream;
 use config::ConfigMaker;
 use lease::Lease;
 use registrar::{Common, Registrar};
@@ -104,6 +110,11 @@ pub struct NodeSettings {
     ///
     /// - Default: it does both.
     pub read_only: Option<ReadOnly>,
+    /// How other orderers are asked for the blocks of channels that are joined.
+    ///
+    /// - Default: without TLS.
+    /// - Set by: `General.Cluster` and `General.TLS` of `orderer.yaml`.
+    pub upstream: Upstream,
 }
 
 impl Default for NodeSettings {
@@ -116,6 +127,7 @@ impl Default for NodeSettings {
             batch_policies: BatchPolicies::None,
             batch_policy_override: None,
             read_only: None,
+            upstream: Upstream::default(),
         }
     }
 }
@@ -219,7 +231,12 @@ impl Node {
         let shipped = load_shipped(&batches)?;
         let store = Arc::new(ModuleStore::new(engine, batches, parts.modules.settings()));
         let usage = Arc::new(Usage::new(settings.counts_usage));
-        let maker = RulesMaker { standard, store: Arc::clone(&store), expiration: settings.expiration };
+        let maker = RulesMaker {
+            standard,
+            store: Arc::clone(&store),
+            expiration: settings.expiration,
+            meters: Arc::default(),
+        };
         let configs = ConfigMaker {
             signer: Arc::clone(&parts.signer),
             store: Arc::clone(&store),
@@ -240,6 +257,7 @@ impl Node {
             usage: Arc::clone(&usage),
             batch_policy_override: settings.batch_policy_override,
             read_only: settings.read_only,
+            upstream: settings.upstream,
             lease: lease.clone(),
         });
         Ok(Self { registrar, usage, lease })
@@ -272,6 +290,16 @@ impl Node {
     /// The folder of ledgers cannot be read.
     pub fn finish_removals(&self) -> std::io::Result<Vec<(PathBuf, RemovalError)>> {
         self.registrar.finish_removals()
+    }
+
+    /// Goes on with the channels that were being joined when the node ended; answers those for which it cannot, with
+    /// the places of their blocks. Blocks. To be called when the channels that have ledgers are started.
+    ///
+    /// # Errors
+    ///
+    /// The folder of ledgers cannot be read.
+    pub fn resume_joins(&self) -> std::io::Result<Vec<(PathBuf, ResumeError)>> {
+        self.registrar.resume_joins()
     }
 
     /// A channel by its id.

@@ -1,7 +1,7 @@
 //! How a node compiles the modules of channel configs.
 
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use raddle_rules::artifact::{ArtifactCache, CompileLimits, CompileWorker};
 use raddle_rules::store::StoreSettings;
@@ -16,6 +16,12 @@ pub struct Modules {
 }
 
 impl Modules {
+    /// Where what comes out is kept, in an orderer's folder.
+    #[must_use]
+    pub fn folder(orderer: &Path) -> PathBuf {
+        orderer.join("modules")
+    }
+
     /// The same, for a store of modules.
     #[must_use]
     pub fn settings(&self) -> StoreSettings {

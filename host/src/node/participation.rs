@@ -2,6 +2,7 @@
 //!
 //! Source: fabric v2.5.16 and v3.1.5 `orderer/common/multichannel/registrar.go`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -20,29 +21,37 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use super::registrar::{Registrar, StartError};
+use super::removal::Pending;
 use super::{Channel, Doing, Node};
+use crate::client::block_hash;
+use crate::pull;
 
 impl Participation for Node {
     fn list(&self) -> ChannelList {
+        // In the order in which a channel moves on, so that it is not missed; it may be met twice.
+        let mut list: BTreeSet<_> = self.registrar.onboarding().keys().cloned().collect();
         let system = self.registrar.system_channel().map(|channel| channel.id().0.clone());
         let channels = self.registrar.channels().into_iter().map(|channel| channel.id().0.clone());
-        let mut list: Vec<_> = channels.filter(|channel| Some(channel) != system.as_ref()).collect();
+        list.extend(channels.filter(|channel| Some(channel) != system.as_ref()));
         list.extend(self.registrar.pending().keys().cloned());
-        ChannelList { system_channel: system, channels: list }
+        ChannelList { system_channel: system, channels: list.into_iter().collect() }
     }
 
     fn info(&self, channel: &str) -> Result<ChannelInfo, Refused> {
+        if let Some(onboarding) = self.registrar.onboarding().get(channel) {
+            return Ok(onboarding.info(channel));
+        }
         if let Some(channel) = self.channel(channel) {
             return Ok(info(&channel));
         }
         let pending = self.registrar.pending().get(channel).copied().ok_or(Refused::NoChannel)?;
-        let status = if pending.has_failed { Status::Failed } else { Status::Active };
-        Ok(ChannelInfo { name: channel.to_owned(), relation: pending.relation, status, height: 0 })
+        let Pending { relation, status, .. } = pending;
+        Ok(ChannelInfo { name: channel.to_owned(), relation, status, height: 0 })
     }
 
     fn join(&self, block: Bytes) -> BoxFuture<Result<ChannelInfo, Refused>> {
         let registrar = Arc::clone(&self.registrar);
-        blocking(move || registrar.join(&block).map(|channel| info(&channel)))
+        blocking(move || registrar.join(&block))
     }
 
     fn remove(&self, channel: &str) -> BoxFuture<Result<(), Refused>> {
@@ -110,6 +119,7 @@ impl Registrar {
         match self.pending().get(id) {
             Some(pending) if pending.has_failed => Err(Refused::RemovalFailed),
             Some(_) => Err(Refused::PendingRemoval),
+            None if self.onboarding().contains_key(id) => Err(Refused::NotReady),
             None => self.channel(id).ok_or(Refused::NoChannel),
         }
     }
@@ -120,13 +130,13 @@ impl Registrar {
     /// channel; here every type can be joined that `Ordering` maps to a log, and orders at once.
     ///
     /// Source: fabric v2.5.16 `orderer/common/multichannel/registrar.go` `JoinChannel`.
-    fn join(&self, block: &Bytes) -> Result<Arc<Channel>, Refused> {
+    fn join(&self, block: &Bytes) -> Result<ChannelInfo, Refused> {
         let unreadable =
             |error| Refused::Unreadable(format!("config-block into a block: {}", go_error_text(&error)));
         let decoded: common::Block = go_decode(block.clone()).map_err(unreadable)?;
         let join = read_join_block(&decoded).map_err(not_read)?;
         let channel = join.channel().clone();
-        let opening = self.opening();
+        let _opening = self.opening();
         match self.pending().get(&channel.0) {
             Some(pending) if pending.has_failed => return Err(Refused::RemovalFailed),
             Some(_) => return Err(Refused::PendingRemoval),
@@ -135,40 +145,42 @@ impl Registrar {
         if self.system_channel().is_some() {
             return Err(Refused::SystemChannelExists);
         }
-        if self.channel(&channel.0).is_some() {
+        let is_onboarding = self.onboarding().contains_key(&channel.0);
+        if is_onboarding || self.channel(&channel.0).is_some() {
             return Err(Refused::ChannelExists);
         }
-        if join.config.bundle.has_consortiums && !self.channels().is_empty() {
+        let has_channels = !self.channels().is_empty() || !self.onboarding().is_empty();
+        if join.config.bundle.has_consortiums && has_channels {
             return Err(Refused::ApplicationChannelsExist);
         }
-        let channel = self.join_new(&join, &decoded.encode_to_vec().into())?;
-        drop(opening);
-        tracing::info!(channel = %channel.id(), "channel joined");
-        Ok(channel)
+        self.join_new(join, &decoded.header.clone().unwrap_or_default(), &decoded.encode_to_vec().into())
     }
 
-    /// What a channel whose block is a later one is joined by belongs here.
-    fn join_new(&self, join: &JoinBlock, block: &Bytes) -> Result<Arc<Channel>, Refused> {
+    /// By block 0 the channel begins; by a later one its blocks are pulled first.
+    fn join_new(
+        &self,
+        join: JoinBlock,
+        header: &common::BlockHeader,
+        block: &Bytes,
+    ) -> Result<ChannelInfo, Refused> {
         let other = |error: &dyn std::fmt::Display| Refused::Other(error.to_string());
-        if join.number > BlockNumber(0) {
-            let sentence = format!(
-                "the block is number {}, and a node that runs joins a channel by its block 0 alone; stop it, and use \
-                 `raddle channel join`",
-                join.number
-            );
-            return Err(Refused::Other(sentence));
-        }
         // First, so that a channel without a log leaves no ledger.
         self.logs().log_of(&join.config.bundle).map_err(|error| other(&error))?;
+        if join.number > BlockNumber(0) {
+            let JoinBlock { number, config } = join;
+            return self.begin_joining(pull::JoinBlock { number, hash: block_hash(header), config }, block);
+        }
         let channel = join.channel();
         let ledger = self.ledgers().make(channel, block).map_err(|error: OpenError| other(&error))?;
-        self.start(ledger).map_err(|error| {
+        let started = self.start(ledger).map_err(|error| {
             // Nothing is in it but the block that the client has.
             if let Err(cause) = self.ledgers().take_back(channel) {
                 tracing::warn!(%channel, %cause, "the ledger of a channel that was not joined is left");
             }
             other(&StartError::from(error))
-        })
+        })?;
+        tracing::info!(%channel, "channel joined");
+        Ok(info(&started))
     }
 }
 
@@ -187,7 +199,12 @@ fn info(channel: &Channel) -> ChannelInfo {
 
 /// Who orders a channel for which Fabric keeps a set of orderers is one of them for all who look.
 pub(super) fn relation(channel: &Channel) -> Relation {
-    match channel.rules().bundle().consensus.kind.as_str() {
+    relation_of(&channel.rules().bundle().consensus.kind)
+}
+
+/// The same of a channel of this type.
+pub(super) fn relation_of(kind: &str) -> Relation {
+    match kind {
         "solo" | "kafka" => Relation::Other,
         _ => Relation::Consenter,
     }

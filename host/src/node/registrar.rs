@@ -13,6 +13,7 @@ use raddle_ordering::OrderedLog;
 use raddle_proto::common;
 use raddle_rules::BatchModule;
 use raddle_rules::store::ModuleStore;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::board::{Board, ReadOnly};
@@ -23,12 +24,15 @@ use super::gate::Gate;
 use super::lease::Lease;
 use super::ledgers::Ledgers;
 use super::logs::Logs;
+use super::onboarding::Onboarding;
 use super::removal::Pending;
 use super::rules::RulesMaker;
 use super::usage::Usage;
 use super::workers::Workers;
 use super::{NodeError, NodeParts, overridden};
 use crate::config::BatchPolicyOverride;
+use crate::identity::Signer;
+use crate::pull::Upstream;
 
 /// What all channels of a node work with.
 pub(super) struct Common {
@@ -42,6 +46,7 @@ pub(super) struct Common {
     pub(super) usage: Arc<Usage>,
     pub(super) batch_policy_override: Option<BatchPolicyOverride>,
     pub(super) read_only: Option<ReadOnly>,
+    pub(super) upstream: Upstream,
     pub(super) lease: Lease,
 }
 
@@ -53,6 +58,8 @@ pub(super) struct Registrar {
     opening: Mutex<()>,
     /// No config makes a channel a system channel, or ends its being one.
     system: RwLock<Option<Arc<Channel>>>,
+    /// Channels whose blocks are being pulled.
+    pub(super) onboarding: Mutex<BTreeMap<String, Onboarding>>,
     /// Channels that are being removed.
     pub(super) pending: Mutex<BTreeMap<String, Pending>>,
     count: watch::Sender<usize>,
@@ -87,6 +94,7 @@ impl Registrar {
             channels: RwLock::default(),
             opening: Mutex::default(),
             system: RwLock::default(),
+            onboarding: Mutex::default(),
             pending: Mutex::default(),
             count: watch::Sender::new(0),
             this: Weak::clone(this),
@@ -198,6 +206,22 @@ impl Registrar {
         &*self.common.node.logs
     }
 
+    pub(super) fn signer(&self) -> &Arc<Signer> {
+        &self.common.node.signer
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.common.node.runtime
+    }
+
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.common.upstream
+    }
+
+    pub(super) fn this(&self) -> Weak<Self> {
+        Weak::clone(&self.this)
+    }
+
     /// Takes a channel out, which still runs. Nobody finds it any more.
     pub(super) fn take(&self, id: &str) -> Option<Running> {
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
@@ -229,6 +253,11 @@ impl Registrar {
 
     /// See [`super::Node::stop`].
     pub(super) fn stop(&self) {
+        // First: one that comes to its end starts its channel. It needs the lock for that, so that is let go of before.
+        let joining = std::mem::take(&mut *self.onboarding());
+        for onboarding in joining.into_values() {
+            onboarding.end(self.runtime());
+        }
         loop {
             let channels =
                 std::mem::take(&mut *self.channels.write().unwrap_or_else(PoisonError::into_inner));

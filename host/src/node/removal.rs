@@ -15,10 +15,11 @@ use std::sync::PoisonError;
 
 use raddle_core::ids::ChannelId;
 use raddle_ordering::AppendError;
-use raddle_serve::participation::{Refused, Relation};
+use raddle_serve::participation::{Refused, Relation, Status};
 
 use super::ledgers::Ledgers;
 use super::logs::{Logs, NoLog};
+use super::onboarding::Onboarding;
 use super::registrar::{Registrar, Running};
 
 /// Why a removal is not finished. It will be tried again at the next start.
@@ -50,8 +51,22 @@ pub enum RemovalError {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) relation: Relation,
+    /// How it is shown meanwhile.
+    pub(super) status: Status,
     /// Whether it is not being tried any more.
     pub(super) has_failed: bool,
+    /// Whether the ledger has lost its name.
+    is_certain: bool,
+}
+
+/// What was taken from among those that are served.
+enum Taken {
+    Running(Running),
+    /// Its blocks were still being pulled.
+    Joining(Onboarding),
+    /// Nothing: an earlier removal failed, before the ledger had lost its name or behind.
+    Before,
+    Behind,
 }
 
 /// Does what is left of a removal behind the new name of the ledger.
@@ -75,13 +90,24 @@ impl Registrar {
     /// See [`Refused`]. The channel is there as it was, or, if its ledger could not be renamed, has stopped.
     pub(super) fn remove(&self, id: &str, is_certain: impl FnOnce()) -> Result<(), Refused> {
         let channel = ChannelId(id.to_owned());
-        if let Some(running) = self.take_out(id)? {
-            running.stop();
-            let renamed = self.ledgers().begin_removal(&channel);
-            if let Err(cause) = renamed {
-                self.removal_failed(id);
-                return Err(Refused::Other(RemovalError::Ledger { channel, cause }.to_string()));
+        let begun = match self.take_out(id)? {
+            Taken::Running(running) => {
+                running.stop();
+                self.ledgers().begin_removal(&channel)
             }
+            Taken::Joining(joining) => {
+                joining.end(self.runtime());
+                self.ledgers().begin_removal_of_joining(&channel)
+            }
+            Taken::Before => self.ledgers().begin_removal_of_joining(&channel),
+            Taken::Behind => Ok(()),
+        };
+        if let Err(cause) = begun {
+            self.removal_failed(id);
+            return Err(Refused::Other(RemovalError::Ledger { channel, cause }.to_string()));
+        }
+        if let Some(pending) = self.pending().get_mut(id) {
+            pending.is_certain = true;
         }
         is_certain();
         tracing::info!(%channel, "channel is being removed");
@@ -98,8 +124,8 @@ impl Registrar {
         Ok(())
     }
 
-    /// Takes a channel from among those that are served; none if an earlier removal of it failed.
-    fn take_out(&self, id: &str) -> Result<Option<Running>, Refused> {
+    /// Takes a channel from among those that are served, or are to be.
+    fn take_out(&self, id: &str) -> Result<Taken, Refused> {
         let _opening = self.opening();
         let mut pending = self.pending();
         if pending.get(id).is_some_and(|pending| !pending.has_failed) {
@@ -114,19 +140,28 @@ impl Registrar {
                 return Err(Refused::Other(format!("cannot remove {kind} system channel: {id}")));
             }
         }
-        let running = self.take(id);
-        let relation = match (&running, pending.get(id)) {
-            (Some(running), _) => super::participation::relation(&running.channel),
-            (None, Some(failed)) => failed.relation,
-            (None, None) => return Err(Refused::NoChannel),
+        // Whoever looks finds it here or there: it leaves the one when it is in the other.
+        let mut onboarding = self.onboarding();
+        let relation = match (onboarding.get(id), self.channel(id), pending.get(id)) {
+            (Some(joining), ..) => joining.relation,
+            (None, Some(channel), _) => super::participation::relation(&channel),
+            (None, None, Some(failed)) => failed.relation,
+            (None, None, None) => return Err(Refused::NoChannel),
         };
-        pending.insert(id.to_owned(), Pending { relation, has_failed: false });
-        Ok(running)
+        let is_certain = pending.get(id).is_some_and(|failed| failed.is_certain);
+        let status = if onboarding.contains_key(id) { Status::OnBoarding } else { Status::Active };
+        pending.insert(id.to_owned(), Pending { relation, status, has_failed: false, is_certain: false });
+        Ok(match (onboarding.remove(id), self.take(id)) {
+            (Some(joining), _) => Taken::Joining(joining),
+            (None, Some(running)) => Taken::Running(running),
+            (None, None) if is_certain => Taken::Behind,
+            (None, None) => Taken::Before,
+        })
     }
 
     fn removal_failed(&self, id: &str) {
         if let Some(pending) = self.pending().get_mut(id) {
-            pending.has_failed = true;
+            (pending.status, pending.has_failed) = (Status::Failed, true);
         }
     }
 
@@ -137,7 +172,8 @@ impl Registrar {
             match finish(self.ledgers(), self.logs(), &channel) {
                 Ok(()) => tracing::info!(%channel, "channel removed, as was begun before"),
                 Err(error) => {
-                    let pending = Pending { relation: Relation::Other, has_failed: true };
+                    let (relation, status) = (Relation::Other, Status::Failed);
+                    let pending = Pending { relation, status, has_failed: true, is_certain: true };
                     self.pending().insert(channel.0.clone(), pending);
                     failed.push((self.ledgers().path(&channel), error));
                 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use raddle_core::access::Access;
 use raddle_core::bundle::{Bundle, CurrentConfig};
-use raddle_core::modules::{ActiveFilter, active_modules};
-use raddle_rules::admission::{CustomFilter, ExpirationChecks, RuleSet, RuleSetError, StandardFilters};
+use raddle_core::modules::{ActiveFilter, ModuleSet, Spec, active_modules};
+use raddle_rules::admission::{
+    CustomFilter, ExpirationChecks, Meter, RuleSet, RuleSetError, StandardFilters,
+};
 use raddle_rules::store::{Effort, ModuleStore};
 
 use super::guest_log::GuestLog;
+use super::meters::Meters;
 
 /// What a channel judges by: config, config sequence and rules are one value, so that no envelope is judged by one
 /// config and stamped with another.
@@ -59,6 +62,7 @@ pub(super) struct RulesMaker {
     pub(super) standard: Arc<StandardFilters>,
     pub(super) store: Arc<ModuleStore>,
     pub(super) expiration: ExpirationChecks,
+    pub(super) meters: Arc<Meters>,
 }
 
 impl RulesMaker {
@@ -69,8 +73,9 @@ impl RulesMaker {
     /// The standard filters cannot be bound. What is wrong with the channel's own is in [`Rules::broken`].
     pub(super) fn make(&self, config: Arc<CurrentConfig>) -> Result<Rules, RuleSetError> {
         let (mut filters, mut broken) = (Vec::new(), Vec::new());
-        for filter in active_modules(&config.config, &config.bundle, &*self.store).filters {
-            match self.prepare(&config, filter) {
+        let modules = active_modules(&config.config, &config.bundle, &*self.store);
+        for filter in &modules.filters {
+            match self.prepare(&config, filter.clone()) {
                 Ok(filter) => filters.push(filter),
                 Err(filter) => {
                     tracing::error!(channel = %config.channel(), %filter, "normal envelopes are not taken");
@@ -78,9 +83,48 @@ impl RulesMaker {
                 }
             }
         }
-        let log = |name: &str| Arc::new(GuestLog::new(config.channel().clone(), name)) as _;
-        let set = RuleSet::new(&config.bundle, &self.standard, self.expiration, filters, log)?;
+        let log = |name: &str| Arc::new(GuestLog::new(config.channel().clone(), name));
+        let mut set =
+            RuleSet::new(&config.bundle, &self.standard, self.expiration, filters, |name| log(name) as _)?;
+        for spec in &modules.shadows {
+            if let Err(filter) = self.add_shadow(&config, spec, &mut set, log(&spec.name)) {
+                tracing::warn!(channel = %config.channel(), %filter, "a filter in mode shadow is not asked");
+            }
+        }
+        self.count(&config, &modules, &mut set, log);
         Ok(Rules { config, set, broken })
+    }
+
+    /// A filter whose word does not count keeps nobody from anything when it cannot be run.
+    fn add_shadow(
+        &self,
+        config: &CurrentConfig,
+        spec: &Spec,
+        set: &mut RuleSet,
+        log: Arc<GuestLog>,
+    ) -> Result<(), BrokenFilter> {
+        let filter = ActiveFilter { name: spec.name.clone(), spec: Ok(spec.clone()) };
+        set.add_shadow(self.prepare(config, filter)?, log).map_err(|error| BrokenFilter {
+            name: spec.name.clone(),
+            cause: error.to_string(),
+            is_verdict: true,
+        })
+    }
+
+    /// Has the channel's own filters counted.
+    fn count(
+        &self,
+        config: &CurrentConfig,
+        modules: &ModuleSet,
+        set: &mut RuleSet,
+        log: impl Fn(&str) -> Arc<GuestLog>,
+    ) {
+        let enforced = modules.filters.iter().filter_map(|filter| filter.spec.as_ref().ok());
+        let meters = self.meters.of_config(config.channel(), enforced.chain(&modules.shadows), log);
+        set.count(|name, is_enforced| {
+            let meter = meters.iter().find(|meter| meter.is_of(name, is_enforced))?;
+            Some(Arc::clone(meter) as Arc<dyn Meter>)
+        });
     }
 
     /// The shipped filters alone, under limits that need not be a config's.

@@ -95,6 +95,12 @@ pub enum PullError {
         /// Whom was asked, and what each did.
         failed: Vec<(String, SourceFault)>,
     },
+    /// It was not to go on. What was pulled is kept.
+    #[error("the pull of {channel} was stopped")]
+    Stopped {
+        /// The channel.
+        channel: ChannelId,
+    },
     /// What an earlier pull left was pulled by another block.
     #[error(
         "{} holds blocks of an earlier join, whose block {number} has hash {kept}, and the file's has {given}: remove \

@@ -2,21 +2,26 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use raddle_core::ids::ChannelId;
 
 use super::PullError;
 use crate::node::Ledgers;
 
-/// Where the blocks of a channel are while they are pulled.
-pub(super) fn path(ledgers: &Ledgers, channel: &ChannelId) -> PathBuf {
-    ledgers.folder().join(format!(".joining-{channel}"))
+/// Removes what an earlier pull left of a channel, if it left something. Nobody may be at it.
+///
+/// # Errors
+///
+/// [`PullError::Folder`].
+pub fn forget(ledgers: &Ledgers, channel: &ChannelId) -> Result<(), PullError> {
+    let path = ledgers.joining_path(channel);
+    if path.exists() { remove(&path) } else { Ok(()) }
 }
 
 /// Gives a whole ledger its name. It is under the one or under the other, whatever happens.
 pub(super) fn reveal(ledgers: &Ledgers, channel: &ChannelId) -> Result<(), PullError> {
-    let (from, to) = (path(ledgers, channel), ledgers.path(channel));
+    let (from, to) = (ledgers.joining_path(channel), ledgers.path(channel));
     let failed = |cause| PullError::Folder { path: from.clone(), doing: "renamed", cause };
     if fs::symlink_metadata(&to).is_ok() {
         return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists", to.display()))));

@@ -14,8 +14,11 @@
 mod error;
 mod hidden;
 mod source;
+mod upstream;
 mod writer;
 
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +26,7 @@ use raddle_core::bundle::{CurrentConfig, GenesisError, read_config_block};
 use raddle_core::ids::{BlockNumber, ChannelId};
 use raddle_proto::hash::Sha256Hash;
 use raddle_proto::orderer::KafkaMetadata;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::client::{ClientTls, Patience, block_hash};
@@ -30,8 +34,10 @@ use crate::identity::Signer;
 use crate::node::Ledgers;
 
 pub use error::{PullError, SourceFault};
+pub use hidden::forget;
 use source::Source;
 pub use source::addresses;
+pub use upstream::Upstream;
 use writer::Writer;
 
 /// The config block by which a channel is joined.
@@ -59,6 +65,8 @@ pub struct Pull {
     pub tls: Option<ClientTls>,
     /// How long a source may be silent.
     pub patience: Patience,
+    /// Is told how many blocks are written.
+    pub height: watch::Sender<u64>,
 }
 
 /// Something that a pull tells while it runs.
@@ -99,6 +107,14 @@ pub struct Pulled {
     pub failed: Vec<(String, SourceFault)>,
 }
 
+/// How it ended with a source.
+enum Outcome {
+    All,
+    Failed(SourceFault),
+    /// The pull is not wanted any more.
+    Stopped,
+}
+
 // === impl JoinBlock ===
 
 impl JoinBlock {
@@ -130,20 +146,40 @@ impl Pull {
     ///
     /// See [`PullError`]. Blocks that were verified stay under a hidden name, from where the next call goes on.
     pub async fn run(&self, tell: &mut (dyn FnMut(Told<'_>) + Send)) -> Result<Pulled, PullError> {
-        let (ledgers, joined) = (self.ledgers.clone(), self.joined.clone());
-        let mut writer = spawn_blocking(move || Writer::open(ledgers, joined)).await??;
+        self.run_until(pending(), tell).await
+    }
+
+    /// The same, ended before if `stop` is ready before. Nothing of it is at work any more when this is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pull::run`], and [`PullError::Stopped`].
+    pub async fn run_until(
+        &self,
+        stop: impl Future<Output = ()> + Send,
+        tell: &mut (dyn FnMut(Told<'_>) + Send),
+    ) -> Result<Pulled, PullError> {
+        let mut stop = pin!(stop);
+        let (ledgers, joined, height) = (self.ledgers.clone(), self.joined.clone(), self.height.clone());
+        let mut writer = spawn_blocking(move || Writer::open(ledgers, joined, height)).await??;
         let kept = writer.height();
         let (mut from, mut failed) = (Vec::new(), Vec::new());
         for address in &self.sources {
             let (first, outcome);
             first = writer.height();
-            (writer, outcome) = self.pull_from(address, writer, tell).await?;
+            (writer, outcome) = self.pull_from(address, writer, stop.as_mut(), tell).await?;
             if writer.height() > first {
                 from.push((address.clone(), first, writer.height().saturating_sub(1)));
             }
             match outcome {
-                Ok(()) => break,
-                Err(fault) => {
+                Outcome::All => break,
+                Outcome::Stopped => {
+                    let stopped = PullError::Stopped { channel: self.joined.channel().clone() };
+                    // Not on this thread: the disk may be waited for.
+                    spawn_blocking(move || drop(writer)).await?;
+                    return Err(stopped);
+                }
+                Outcome::Failed(fault) => {
                     tell(Told::Failed { address, fault: &fault });
                     failed.push((address.clone(), fault));
                 }
@@ -163,16 +199,21 @@ impl Pull {
         &self,
         address: &str,
         mut writer: Writer,
+        mut stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
         tell: &mut (dyn FnMut(Told<'_>) + Send),
-    ) -> Result<(Writer, Result<(), SourceFault>), PullError> {
-        let found = Source::find(address, self, writer.tip()).await;
+    ) -> Result<(Writer, Outcome), PullError> {
+        let found = tokio::select! {
+            biased;
+            () = stop.as_mut() => return Ok((writer, Outcome::Stopped)),
+            found = Source::find(address, self, writer.tip()) => found,
+        };
         let (source, newest) = match found {
             Ok(found) => found,
-            Err(fault) => return Ok((writer, Err(fault))),
+            Err(fault) => return Ok((writer, Outcome::Failed(fault))),
         };
         let first = writer.height();
         if first > newest {
-            return Ok((writer, Ok(())));
+            return Ok((writer, Outcome::All));
         }
         tell(Told::Source { address, first, last: newest });
         let (sender, blocks) = writer::queue();
@@ -180,13 +221,18 @@ impl Pull {
             let written = writer.write(blocks);
             (writer, written)
         });
-        let received = source.deliver(first, newest, &sender, tell).await;
+        let received = tokio::select! {
+            biased;
+            () = stop => None,
+            received = source.deliver(first, newest, &sender, tell) => Some(received),
+        };
         drop(sender);
         let (writer, written) = writing.await?;
         // A block that is wrong ends both; what is wrong with it says more.
-        let outcome = match written? {
-            Err(fault) => Err(fault),
-            Ok(()) => received,
+        let outcome = match (received, written?) {
+            (None, _) => Outcome::Stopped,
+            (_, Err(fault)) | (Some(Err(fault)), Ok(())) => Outcome::Failed(fault),
+            (Some(Ok(())), Ok(())) => Outcome::All,
         };
         Ok((writer, outcome))
     }

@@ -11,7 +11,7 @@ use raddle_ledger::{Ledger, NewBlock};
 use raddle_proto::common;
 use raddle_proto::hash::Sha256Hash;
 use raddle_proto::orderer::KafkaMetadata;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{JoinBlock, PullError, SourceFault, hidden};
 use crate::client::{BlockFault, Config, Verifier, block_hash, hex, offsets};
@@ -36,18 +36,24 @@ pub(super) struct Writer {
     /// None before block 0.
     ledger: Option<Ledger>,
     verifier: Verifier,
+    written: watch::Sender<u64>,
 }
 
 impl Writer {
     /// Begins, or goes on where an earlier pull was interrupted.
-    pub(super) fn open(ledgers: Ledgers, joined: JoinBlock) -> Result<Self, PullError> {
-        let path = hidden::path(&ledgers, joined.channel());
+    pub(super) fn open(
+        ledgers: Ledgers,
+        joined: JoinBlock,
+        written: watch::Sender<u64>,
+    ) -> Result<Self, PullError> {
+        let path = ledgers.joining_path(joined.channel());
         let verifier = Verifier::from_start(joined.channel().clone());
-        let mut writer = Self { ledgers, joined, path, ledger: None, verifier };
+        let mut writer = Self { ledgers, joined, path, ledger: None, verifier, written };
         if writer.path.exists() {
             let ledger = writer.ledgers.open_at(&writer.path, writer.joined.channel())?;
             writer.go_on(ledger)?;
         }
+        writer.tell();
         Ok(writer)
     }
 
@@ -84,6 +90,10 @@ impl Writer {
     /// The number of blocks that are there.
     pub(super) fn height(&self) -> u64 {
         self.verifier.next_number()
+    }
+
+    fn tell(&self) {
+        self.written.send_replace(self.ledger.as_ref().map_or(0, Ledger::height));
     }
 
     /// The last block that is there.
@@ -162,10 +172,11 @@ impl Writer {
             let genesis: Bytes = group.remove(0).block;
             self.ledger = Some(self.ledgers.create_at(&self.path, self.joined.channel(), &genesis)?);
         }
-        match &self.ledger {
-            Some(ledger) => Ok(ledger.commit(&group)?),
-            None => Ok(()),
+        if let Some(ledger) = &self.ledger {
+            ledger.commit(&group)?;
         }
+        self.tell();
+        Ok(())
     }
 
     /// If the given block itself does not fit, then what was taken before it is wrong.
@@ -183,6 +194,7 @@ impl Writer {
             drop(ledger);
             hidden::remove(&self.path)?;
         }
+        self.tell();
         self.verifier = Verifier::from_start(self.joined.channel().clone());
         Ok(SourceFault::Unfounded { number, expected, found, dropped })
     }

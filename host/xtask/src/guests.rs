@@ -4,10 +4,8 @@
 //! `guest-filters/dist` is committed, so that building Raddle needs no WebAssembly toolchain. `dist/MANIFEST` names the
 //! one toolchain whose bytes those are, a hash of the sources, and each component's digest.
 
-mod component;
 mod manifest;
 mod sources;
-mod toolchain;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,13 +16,15 @@ use anyhow::{Context, bail, ensure};
 
 use crate::repository;
 use manifest::{Entry, Manifest};
-use toolchain::Toolchain;
+use raddle_author::component;
+use raddle_author::toolchain::{self, Artifact, Build, Toolchain, ToolchainError};
 
 /// The workspace of the guests that Raddle ships and of the hostile ones, from the root.
 const GUESTS: &str = "guest-filters";
 
-/// The guest that authors begin with: a workspace of its own, as theirs are. From the root.
-const EXAMPLE: &str = "examples/custom-filter";
+/// The guest that authors begin with, a workspace of its own as theirs are, and the modules that teach them the rest.
+/// From the root.
+const EXAMPLES: [&str; 2] = ["examples/custom-filter", "examples/modules"];
 
 /// Components by their path below `dist`, with `/` between folders.
 type Components = BTreeMap<String, Vec<u8>>;
@@ -73,7 +73,7 @@ pub fn missing_toolchain() -> anyhow::Result<Option<String>> {
 /// The first command that fails.
 pub fn native_tests() -> anyhow::Result<()> {
     let root = repository::root()?;
-    for dir in [GUESTS, EXAMPLE] {
+    for dir in [GUESTS].into_iter().chain(EXAMPLES) {
         for arguments in [
             &["fmt", "--all", "--check"][..],
             &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
@@ -101,8 +101,8 @@ struct Dirs {
     root: PathBuf,
     /// The guests' workspace.
     guests: PathBuf,
-    /// The example's.
-    example: PathBuf,
+    /// The examples'.
+    examples: [PathBuf; 2],
     /// Where the components are committed.
     dist: PathBuf,
 }
@@ -111,8 +111,8 @@ impl Dirs {
     fn find() -> anyhow::Result<Self> {
         let root = repository::root()?;
         let guests = root.join(GUESTS);
-        let (dist, example) = (guests.join("dist"), root.join(EXAMPLE));
-        Ok(Self { root, guests, example, dist })
+        let (dist, examples) = (guests.join("dist"), EXAMPLES.map(|example| root.join(example)));
+        Ok(Self { root, guests, examples, dist })
     }
 
     fn manifest(&self) -> PathBuf {
@@ -121,7 +121,9 @@ impl Dirs {
 
     /// The hash of everything that the components are made of.
     fn sources(&self) -> anyhow::Result<String> {
-        sources::digest(&self.root, &[&self.guests, &self.example])
+        let workspaces: Vec<_> =
+            [&self.guests].into_iter().chain(&self.examples).map(PathBuf::as_path).collect();
+        sources::digest(&self.root, &workspaces)
     }
 }
 
@@ -135,7 +137,7 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
         .iter()
         .find(|candidate| Some(candidate.identity()) == named)
         .or(candidates.first())
-        .context(toolchain::NONE_FOUND)?;
+        .ok_or(ToolchainError::None)?;
     let components = build(dirs, toolchain)?;
     let manifest = Manifest {
         toolchain: toolchain.identity(),
@@ -155,14 +157,60 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Built)
 }
 
+/// Builds a workspace with the flags and the target folder of the guests, so that all of them share one std.
+fn build_workspace(dirs: &Dirs, toolchain: &Toolchain, workspace: &Path) -> anyhow::Result<Vec<Artifact>> {
+    Ok(toolchain.build(&Build {
+        workspace,
+        root: &dirs.guests,
+        target: Some(&dirs.guests.join("target")),
+        arguments: &["--workspace", "--lib", "--examples", "--locked"],
+    })?)
+}
+
+/// An example's workspace as one that has the SDK within it: links to the files, and a manifest that differs in that.
+///
+/// Cargo names a package outside of the workspace by its whole path. The compiler puts functions in the order of such
+/// names, so the components would have other bytes wherever the repository is another folder.
+fn with_sdk_within(dirs: &Dirs, example: &Path) -> anyhow::Result<PathBuf> {
+    let name = example.file_name().context("an example has no name")?;
+    let folder = dirs.guests.join("target/with-sdk").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let own = fs::read_dir(example)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let linked = own.into_iter().filter(|path| !path.ends_with("Cargo.toml") && !path.ends_with("target"));
+    for path in linked.chain([dirs.guests.clone(), dirs.root.join("proto")]) {
+        let link = folder.join(path.file_name().context("a file has no name")?);
+        std::os::unix::fs::symlink(&path, &link).with_context(|| link.display().to_string())?;
+    }
+    let manifest = fs::read_to_string(example.join("Cargo.toml"))?;
+    let changed = manifest.replace("\"../../guest-filters/sdk", "\"guest-filters/sdk").replacen(
+        "[workspace]\n",
+        "[workspace]\nexclude = [\"guest-filters\"]\n",
+        1,
+    );
+    ensure!(
+        changed.contains("\"guest-filters/sdk") && changed.contains("exclude = "),
+        "{} has another form than is known here",
+        example.display()
+    );
+    fs::write(folder.join("Cargo.toml"), changed)?;
+    Ok(folder)
+}
+
 /// Builds every guest and makes a component of each.
 fn build(dirs: &Dirs, toolchain: &Toolchain) -> anyhow::Result<Components> {
     println!("building guests with {}", toolchain.identity());
     let mut components = Components::new();
-    let guests = toolchain.build(&dirs.guests, &dirs.guests)?.into_iter();
-    let guests = guests.map(|artifact| (if artifact.is_example { "hostile/" } else { "" }, artifact));
-    let example = toolchain.build(&dirs.example, &dirs.guests)?.into_iter();
-    for (folder, artifact) in guests.chain(example.map(|artifact| ("examples/", artifact))) {
+    let guests = build_workspace(dirs, toolchain, &dirs.guests)?.into_iter();
+    let mut artifacts: Vec<_> =
+        guests.map(|artifact| (if artifact.is_example { "hostile/" } else { "" }, artifact)).collect();
+    for example in &dirs.examples {
+        let built = build_workspace(dirs, toolchain, &with_sdk_within(dirs, example)?)?.into_iter();
+        artifacts.extend(built.map(|artifact| ("examples/", artifact)));
+    }
+    for (folder, artifact) in artifacts {
         let core_module = fs::read(&artifact.path).with_context(|| artifact.path.display().to_string())?;
         let name = format!("{folder}{}.wasm", artifact.name);
         let bytes = component::encode(&core_module).with_context(|| name.clone())?;

@@ -105,6 +105,11 @@ impl Double {
         Self::serve("mychannel", blocks, manner, None)
     }
 
+    /// Serves another channel, once it has blocks.
+    pub fn of(channel: &'static str, manner: Manner) -> Self {
+        Self::serve(channel, Vec::new(), manner, None)
+    }
+
     /// Serves another channel, and does with envelopes what `react` says.
     pub fn reacting(channel: &'static str, blocks: Vec<common::Block>, react: Arc<React>) -> Self {
         Self::serve(channel, blocks, Manner::Fair, Some(react))
@@ -129,6 +134,11 @@ impl Double {
                 .unwrap();
         });
         Self { address: address.to_string(), blocks, _stop: stop }
+    }
+
+    /// Serves these blocks from now on.
+    pub fn serve_blocks(&self, blocks: Vec<common::Block>) {
+        self.blocks.send_replace(blocks);
     }
 
     /// The data of a block's first envelope.

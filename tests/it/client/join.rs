@@ -305,13 +305,18 @@ fn fork(blocks: &mut [common::Block], number: usize) {
     block.header.as_mut().unwrap().data_hash = Bytes::copy_from_slice(&hash);
 }
 
-/// mychannel as one of its orderers could have made it up: another block 0, all others up to the given one upon it and
-/// signed, and from there on the true ones.
+/// mychannel as one of its orderers could have made it up.
 fn forged() -> Vec<common::Block> {
     let signer = Signer::from_msp_dir("OrdererMSP", &golden("orderer-msp")).unwrap();
     let mut blocks = Recorded::mychannel().blocks;
-    fork(&mut blocks, 0);
-    for number in 1..JOINED {
+    forge(&mut blocks, JOINED, &signer);
+    blocks
+}
+
+/// Makes another block 0, and all others up to the given one upon it and signed; from there on they are the true ones.
+pub fn forge(blocks: &mut [common::Block], joined: usize, signer: &Signer) {
+    fork(blocks, 0);
+    for number in 1..joined {
         let previous = BlockHash(block_hash(blocks[number - 1].header.as_ref().unwrap()));
         let last_config = BlockNumber(last_config(&blocks[number]).unwrap());
         let data = blocks[number].data.clone().unwrap().data;
@@ -320,5 +325,4 @@ fn forged() -> Vec<common::Block> {
         let signature = signer.sign_block(&unsigned).unwrap();
         blocks[number] = unsigned.into_block(vec![signature]);
     }
-    blocks
 }

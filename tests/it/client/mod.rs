@@ -4,7 +4,9 @@ mod admin;
 mod block;
 mod config;
 pub mod double;
-mod join;
+pub mod join;
+mod list;
+mod refusals;
 mod send;
 mod streams;
 

@@ -54,7 +54,11 @@ impl Case {
 
     /// A batch policy of these bytes.
     fn component(what: &str, component: Vec<u8>, words: &str) -> Self {
-        let text = text_of(&module_spec(2, "bad", component).encode_to_vec());
+        Self::batch_policy(what, &module_spec(2, "bad", component), words)
+    }
+
+    fn batch_policy(what: &str, spec: &ModuleSpec, words: &str) -> Self {
+        let text = text_of(&spec.encode_to_vec());
         Self::new(what, BATCH_POLICY_KEY, policy(PolicyType::ImplicitMeta, &text), words)
     }
 
@@ -213,8 +217,12 @@ async fn what_says_of_itself_what_no_module_may_is_refused() {
         ),
         Case::filter("half a digest", |it| it.sha256 = vec![0; 16].into(), "SHA-256 has 32"),
         Case::filter("no kind", |it| it.kind = 3, "1 is a filter, 2 a batch policy"),
-        Case::filter("no mode", |it| it.mode = 0, "1 is enforce, 3 is off"),
-        Case::filter("only watching", |it| it.mode = 2, "install it in mode `off` or `enforce`"),
+        Case::filter("no mode", |it| it.mode = 0, "1 is enforce, 2 is shadow, 3 is off"),
+        Case::batch_policy(
+            "only watching",
+            &ModuleSpec { mode: 2, ..module_spec(2, "bad", dist("batch-count-and-bytes.wasm")) },
+            "install a batch policy in mode `off` or `enforce`",
+        ),
         Case::filter("no fuel", |it| it.fuel_limit = 0, "between 1 and 5000000 is allowed"),
         Case::filter("too much fuel", |it| it.fuel_limit = 5_000_001, "between 1 and 5000000 is allowed"),
         Case::filter(

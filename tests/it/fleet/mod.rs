@@ -3,6 +3,7 @@
 mod batch_policy;
 mod conflicts;
 mod hostile;
+mod join;
 mod lockout;
 mod owners;
 mod settings;

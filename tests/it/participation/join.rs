@@ -150,9 +150,14 @@ async fn a_block_that_cannot_be_joined_by_is_refused_in_fabrics_words() {
              capability V9_9 is required but not supported",
         ),
         (
+            changed("kafka-genesis.block", |block| block.header.as_mut().unwrap().number = 7),
+            "cannot join: syschannel is a system channel, and block 7 is not its first: what it created would have to \
+             be joined too; stop the node, and use `raddle channel join` for each of them",
+        ),
+        (
             changed("appkafka.block", |block| block.header.as_mut().unwrap().number = 7),
-            "cannot join: the block is number 7, and a node that runs joins a channel by its block 0 alone; stop it, \
-             and use `raddle channel join`",
+            "cannot join: appkafka is ordered by this node's own log, which holds no record of the blocks that would \
+             be pulled; join it by its block 0, or map it to the Kafka cluster that its orderers use",
         ),
     ];
     for (block, sentence) in cases {
@@ -174,12 +179,15 @@ async fn a_ledger_that_is_in_the_way_is_left_alone() {
     std::fs::write(path.join("precious"), "x").unwrap();
     let orderer = Orderer::start(settings(folder.path(), &[], None)).await.unwrap();
     assert_eq!(orderer.failed().len(), 1);
-    let reply = join(&orderer, block("appkafka.block")).await;
-    let sentence = error(&reply);
-    assert!(
-        reply.code() == 400 && sentence.contains("exists, no new ledger is made in its place"),
-        "{sentence}"
-    );
+    let later = changed("appkafka.block", |block| block.header.as_mut().unwrap().number = 7);
+    for block in [block("appkafka.block"), later] {
+        let reply = join(&orderer, block).await;
+        let sentence = error(&reply);
+        assert!(
+            reply.code() == 400 && sentence.contains("exists, no new ledger is made in its place"),
+            "{sentence}"
+        );
+    }
     assert!(path.join("precious").exists());
     orderer.stop().await.unwrap();
 }

@@ -144,6 +144,34 @@ async fn a_removal_that_fails_is_shown_and_can_be_asked_for_again() {
     orderer.stop().await.unwrap();
 }
 
+/// Nobody is told that a channel goes which is there at the next start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_could_not_begin_begins_when_it_is_asked_for_again() {
+    let folder = TempDir::new().unwrap();
+    let orderer = start(folder.path(), &[]).await;
+    assert_eq!(join(&orderer, block("mychannel.block")).await.code(), 201);
+    // A file is in the way of the ledger's other name.
+    let in_the_way = folder.path().join("ledgers/.removing.mychannel");
+    std::fs::write(&in_the_way, "").unwrap();
+    let refused = remove(&orderer, CHANNEL).await;
+    assert_eq!(refused.code(), 400);
+    assert!(
+        refused.text().contains("the ledger of channel mychannel is not removed: "),
+        "{}",
+        refused.text()
+    );
+    let info = asked(&orderer, |address| http::info(address, CHANNEL)).await;
+    assert!(info.text().contains("\"status\":\"failed\""), "{}", info.text());
+    std::fs::remove_file(&in_the_way).unwrap();
+    assert_eq!(remove(&orderer, CHANNEL).await.code(), 204);
+    gone(&orderer, CHANNEL).await;
+    assert!(!folder.path().join("ledgers").join(CHANNEL).exists());
+    orderer.stop().await.unwrap();
+    let orderer = start(folder.path(), &[]).await;
+    assert_eq!(list(&orderer).await, "{\"systemChannel\":null,\"channels\":null}\n");
+    orderer.stop().await.unwrap();
+}
+
 /// A ledger that a removal has left under its other name is not mixed up with the channel that is there again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_earlier_removal_has_left_does_not_touch_the_channel_of_today() {

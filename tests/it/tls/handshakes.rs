@@ -1,6 +1,6 @@
 //! Handshakes that fail: what the node's log says of each, and what a scan of its port does to it.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,8 @@ struct Other<'a> {
 }
 
 impl Other<'_> {
-    /// Speaks until the other side has nothing more to say; answers what was agreed upon.
-    fn speak(&self, port: u16) -> Result<String, String> {
+    /// Connects. The handshake is done with the first words.
+    fn connect(&self, port: u16) -> StreamOwned<ClientConnection, TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.trusts.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -49,7 +49,12 @@ impl Other<'_> {
         let client = ClientConnection::new(Arc::new(config), name).unwrap();
         let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
-        let mut stream = StreamOwned::new(client, socket);
+        StreamOwned::new(client, socket)
+    }
+
+    /// Speaks until the other side has nothing more to say; answers what was agreed upon.
+    fn speak(&self, port: u16) -> Result<String, String> {
+        let mut stream = self.connect(port);
         // An HTTP/2 client's first words, and the first byte of the answer.
         stream
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
@@ -80,6 +85,26 @@ fn old_hello(minor: u8) -> Vec<u8> {
     let length = hello.len() as u8;
     let handshake = [&[1, 0, 0, length][..], &hello].concat();
     [&[0x16, 3, 1, 0, handshake.len() as u8][..], &handshake].concat()
+}
+
+#[test]
+fn who_is_silent_behind_the_handshake_is_let_go() {
+    let site = Site::new(false, "  ConnectionTimeout: 200ms\n");
+    let node = Node::start_by_settings(site.path());
+    let other = Other {
+        trusts: site.servers.certificate_pem(),
+        certificate: None,
+        asks_for: "localhost",
+        version: &TLS13,
+    };
+    let mut stream = other.connect(site.port);
+    stream.conn.complete_io(&mut stream.sock).unwrap();
+    assert!(!stream.conn.is_handshaking());
+    // Whatever the node says first, it ends the connection.
+    if let Err(error) = stream.read_to_end(&mut Vec::new()) {
+        assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    }
+    assert!(node.stop().status.success());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! TLS of a real node: who gets in, who does not and what is said of it, and certificates that change.
 
 mod commands;
+mod doctor;
 mod handshakes;
 mod identity;
+mod join;
 mod mutual;
 mod reload;
 mod settings;

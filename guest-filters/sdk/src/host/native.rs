@@ -1,6 +1,7 @@
 //! Stands in for the imports where a policy runs natively. What is not a value of its own lies in the thread, where the
 //! test kit puts it.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +75,7 @@ pub(crate) type Policy = fn(&Identity) -> bool;
 /// An envelope and the policies that judge it.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
-    pub(crate) payload: Payload,
+    pub(crate) payload: PayloadView,
     pub(crate) header: Header,
     pub(crate) creator: Option<Identity>,
     /// Whether the signature header can be decoded.
@@ -85,8 +86,22 @@ pub(crate) struct Envelope {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
-    Zeros { size_bytes: u64 },
+    Zeros {
+        size_bytes: u64,
+    },
     Bytes(&'static [u8]),
+    /// A call of chaincode, whose bytes are made of this and the rest of the envelope.
+    Call {
+        chaincode: &'static str,
+        arguments: &'static [&'static str],
+    },
+}
+
+/// What is read of a payload.
+#[derive(Clone, Debug)]
+pub(crate) enum PayloadView {
+    Zeros { size_bytes: u64 },
+    Bytes(Cow<'static, [u8]>),
 }
 
 /// What came of the policies so far.
@@ -100,12 +115,12 @@ pub(crate) struct Evaluated {
 impl Envelope {
     pub(crate) fn read_payload(&self, offset: u64, size_bytes: u32) -> Vec<u8> {
         import();
-        match self.payload {
-            Payload::Zeros { size_bytes: all } => {
+        match &self.payload {
+            PayloadView::Zeros { size_bytes: all } => {
                 let left = all.saturating_sub(offset).min(u64::from(size_bytes));
                 vec![0; usize::try_from(left).unwrap_or(usize::MAX)]
             }
-            Payload::Bytes(bytes) => {
+            PayloadView::Bytes(bytes) => {
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 let size = usize::try_from(size_bytes).unwrap_or(usize::MAX);
                 bytes.iter().skip(offset).take(size).copied().collect()

@@ -4,8 +4,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 /// A type that a setting can be read into.
 ///
-/// There are whole numbers (digits only, zero refused where the type has none), `bool`, `String`, [`ByteSize`], and
-/// lists of those, separated by commas. An author's own choices are one more:
+/// There are whole numbers (digits only, zero refused where the type has none), `bool`, `String`, [`ByteSize`],
+/// [`TimeSpan`], and lists of those, separated by commas. An author's own choices are one more:
 ///
 /// ```
 /// use raddle_guest::{FromSetting, testing::settings};
@@ -153,6 +153,50 @@ impl FromSetting for ByteSize {
     }
 }
 
+/// A length of time, written as a whole number with a unit: `90 s`, `5 min`, `2h`, `7 d`.
+///
+/// ```
+/// use raddle_guest::{TimeSpan, Timestamp, testing::settings};
+///
+/// let grace: TimeSpan = settings([("grace", "2 min")]).required("grace")?;
+/// assert_eq!(grace, TimeSpan::of_seconds(120));
+/// assert_eq!(Timestamp::at_second(1_000).plus(grace), Timestamp::at_second(1_120));
+/// # Ok::<(), raddle_guest::SettingError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeSpan(u64);
+
+impl TimeSpan {
+    /// So many seconds.
+    #[must_use]
+    pub const fn of_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// In seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromSetting for TimeSpan {
+    fn expected() -> String {
+        "a length of time, such as `90 s`, `5 min`, `2 h` or `7 d`".to_owned()
+    }
+
+    fn from_setting(value: &str) -> Option<Self> {
+        let (digits, unit_seconds) = match value {
+            _ if value.ends_with("min") => (value.strip_suffix("min")?, 60),
+            _ if value.ends_with('s') => (value.strip_suffix('s')?, 1),
+            _ if value.ends_with('h') => (value.strip_suffix('h')?, 3_600),
+            _ => (value.strip_suffix('d')?, 86_400),
+        };
+        let digits = digits.strip_suffix(' ').unwrap_or(digits);
+        u64::from_setting(digits)?.checked_mul(unit_seconds).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;
@@ -202,6 +246,26 @@ mod tests {
             ("KiB", None),
             (" KiB", None),
             ("-1 KiB", None),
+        ]);
+    }
+
+    #[test]
+    fn a_length_of_time_has_a_unit() {
+        check::<TimeSpan>(&[
+            ("90 s", Some(TimeSpan::of_seconds(90))),
+            ("5min", Some(TimeSpan::of_seconds(300))),
+            ("2 h", Some(TimeSpan::of_seconds(7_200))),
+            ("7 d", Some(TimeSpan::of_seconds(604_800))),
+            ("0 s", Some(TimeSpan::of_seconds(0))),
+            ("213503982334601 d", Some(TimeSpan::of_seconds(213_503_982_334_601 * 86_400))),
+            ("213503982334602 d", None),
+            ("90", None),
+            ("90 m", None),
+            ("90  s", None),
+            ("s", None),
+            ("", None),
+            ("-1 s", None),
+            ("1.5 h", None),
         ]);
     }
 

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::message::{Message, payload_of_call};
 use crate::host::{self, CreatorRecord, Payload, Policy};
 use crate::{Facts, Header, Identity, Timestamp};
 
 /// What happens to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a test copies steps, and has few of them")]
 pub enum Step {
     /// An envelope is about to be committed.
     Envelope(Envelope),
@@ -68,6 +70,23 @@ impl Envelope {
             creator_expires: Some(YEAR_2037),
             received: YEAR_2026,
         }
+    }
+
+    /// An endorser transaction that calls chaincode: its payload, header and signature are as a client of Fabric's
+    /// builds them, around nonces and endorsements that nobody can verify. The first argument is the function's name.
+    ///
+    /// ```
+    /// use raddle_guest::testing::Envelope;
+    ///
+    /// const CREATE: Envelope = Envelope::invoking("assets", &["CreateAsset", "asset1"]);
+    /// assert_ne!(CREATE, CREATE.by("Org2MSP", "bob"));
+    /// ```
+    #[must_use]
+    pub const fn invoking(chaincode: &'static str, arguments: &'static [&'static str]) -> Self {
+        let mut envelope = Self::of_size(0).with_signature_of(71);
+        envelope.payload = Payload::Call { chaincode, arguments };
+        envelope.tx_id = "7d1c1ea3b6a8e4a35a8bb4f3c0c1b7b0ee3ae3f3b2ed3a5ad2ee4f3c1d8b8a11";
+        envelope
     }
 
     /// Changes the payload. (`Vec::leak` makes a `&'static` of what a test computes.)
@@ -157,17 +176,15 @@ impl Envelope {
         self
     }
 
-    pub(super) const fn facts(&self) -> Facts {
+    pub(super) fn facts(&self) -> Facts {
         Facts {
             payload_size_bytes: match self.payload {
                 Payload::Zeros { size_bytes } => size_bytes,
                 Payload::Bytes(bytes) => bytes.len() as u64,
+                Payload::Call { .. } => self.payload_bytes().len() as u64,
             },
             signature_size_bytes: self.signature_size_bytes,
-            header_type: match self.header_type {
-                Some(header_type) => header_type,
-                None => 0,
-            },
+            header_type: self.header_type.unwrap_or_default(),
             timestamp: self.timestamp,
             creator_expires: self.creator_expires,
             received: self.received,
@@ -182,30 +199,47 @@ impl Envelope {
             organisational_units: self.organisational_units.iter().map(|&unit| unit.to_owned()).collect(),
         });
         let header =
-            Header { tx_id: self.tx_id.to_owned(), epoch: self.epoch, extension: self.extension.to_vec() };
-        let (payload, is_readable) = (self.payload, self.is_readable);
+            Header { tx_id: self.tx_id.to_owned(), epoch: self.epoch, extension: self.extension_bytes() };
+        let payload = match self.payload {
+            Payload::Call { .. } => host::PayloadView::Bytes(self.payload_bytes().into()),
+            Payload::Bytes(bytes) => host::PayloadView::Bytes(bytes.into()),
+            Payload::Zeros { size_bytes } => host::PayloadView::Zeros { size_bytes },
+        };
+        let is_readable = self.is_readable;
         host::Envelope { payload, header, creator, is_readable, policies, evaluated: RefCell::default() }
+    }
+
+    /// The extension of the channel header, which for a call names its chaincode if nothing else was given.
+    fn extension_bytes(&self) -> Vec<u8> {
+        match self.payload {
+            Payload::Call { chaincode, .. } if self.extension.is_empty() => {
+                Message::new().message(2, Message::new().bytes(2, chaincode.as_bytes())).done()
+            }
+            _ => self.extension.to_vec(),
+        }
+    }
+
+    /// The marshalled `common.Payload` of a call.
+    fn payload_bytes(&self) -> Vec<u8> {
+        let Payload::Call { chaincode, arguments } = self.payload else {
+            return Vec::new();
+        };
+        let sent = self.timestamp.unwrap_or(Timestamp::at_second(0));
+        let channel_header = Message::new()
+            .number(1, i64::from(self.header_type.unwrap_or_default()) as u64)
+            .message(3, Message::new().number(1, sent.seconds as u64))
+            .bytes(4, b"mychannel")
+            .bytes(5, self.tx_id.as_bytes())
+            .number(6, self.epoch)
+            .bytes(7, &self.extension_bytes());
+        payload_of_call(channel_header, &self.creator().identity, chaincode, arguments)
     }
 
     pub(super) fn creator(&self) -> CreatorRecord {
         let Some((msp_id, certificate)) = self.creator else {
             return CreatorRecord { msp_id: None, identity: Vec::new() };
         };
-        let mut identity = Vec::new();
-        push_field(&mut identity, 1, msp_id.as_bytes());
-        push_field(&mut identity, 2, certificate.as_bytes());
+        let identity = Message::new().bytes(1, msp_id.as_bytes()).bytes(2, certificate.as_bytes()).done();
         CreatorRecord { msp_id: Some(msp_id.to_owned()), identity }
     }
-}
-
-/// A length-delimited field of a protobuf message.
-fn push_field(message: &mut Vec<u8>, number: u8, content: &[u8]) {
-    message.push(number << 3 | 2);
-    let mut length = content.len();
-    while length >= 0x80 {
-        message.push((length % 0x80) as u8 | 0x80);
-        length /= 0x80;
-    }
-    message.push(length as u8);
-    message.extend_from_slice(content);
 }

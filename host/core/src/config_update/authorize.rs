@@ -7,7 +7,7 @@ use super::delta::Delta;
 use super::error::{EnvelopeError, UpdateError};
 use super::{read_set, result};
 use crate::bundle::{CurrentConfig, check_keys};
-use crate::policy::config_update_as_signed_data;
+use crate::policy::{Proof, SignedData, config_update_as_signed_data};
 
 /// The update in a CONFIG_UPDATE envelope.
 ///
@@ -56,13 +56,24 @@ pub(super) fn authorize(
 /// that cannot be read satisfies none.
 #[must_use]
 pub fn is_signed_for(current: &CurrentConfig, envelope: &Envelope, policy: &str) -> bool {
-    let message =
-        common::Envelope { payload: envelope.payload().clone(), signature: envelope.signature().clone() };
-    let Ok(update) = update_of(&message) else { return false };
-    let Ok(signed) = config_update_as_signed_data(&update) else { return false };
+    let Some(signed) = signed(envelope) else { return false };
     let access = &current.access;
     let policy = access.policies().policy(policy);
     policy.is_ok_and(|policy| policy.evaluate(&access.signers(&signed)).is_ok())
+}
+
+/// Who has signed inside a client's CONFIG_UPDATE envelope, and what a policy, by its whole path, needs. None of an
+/// envelope that cannot be read.
+#[must_use]
+pub fn prove(current: &CurrentConfig, envelope: &Envelope, policy: &str) -> Option<Proof> {
+    Some(current.access.prove_set(policy, &signed(envelope)?))
+}
+
+/// The signatures inside, which are over the update.
+fn signed(envelope: &Envelope) -> Option<Vec<SignedData>> {
+    let message =
+        common::Envelope { payload: envelope.payload().clone(), signature: envelope.signature().clone() };
+    config_update_as_signed_data(&update_of(&message).ok()?).ok()
 }
 
 /// Whether the update has fields that decoding drops. Asked of one that decodes.

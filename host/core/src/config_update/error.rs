@@ -24,6 +24,18 @@ impl ProposeError {
     pub const fn status(&self) -> raddle_proto::common::Status {
         raddle_proto::common::Status::BadRequest
     }
+
+    /// If signatures are missing: the first element whose policy does not hold, as Fabric names it, and the policy's
+    /// whole path.
+    #[must_use]
+    pub fn denied(&self) -> Option<(&str, &str)> {
+        match &*self.refusal {
+            Refusal::Update(UpdateError::Delta(DeltaError::Denied { element, policy, .. })) => {
+                Some((element, policy))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What is wrong with an update.

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use raddle_proto::common;
 use raddle_proto::wire::Envelope;
 
-pub use authorize::is_signed_for;
+pub use authorize::{is_signed_for, prove};
 pub use error::{
     DeltaError, EnvelopeError, ModPolicyError, ProposeError, ReadSetError, Refusal, UpdateError,
     ValidateError,

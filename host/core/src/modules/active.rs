@@ -41,6 +41,9 @@ pub struct ModuleSet {
     /// Filters that normal envelopes pass after the standard ones, in the order in which they run; those that no
     /// orderer can run come first.
     pub filters: Vec<ActiveFilter>,
+    /// Filters that are asked as well, in their order, and whose word does not count. Those that no orderer can run
+    /// are left out.
+    pub shadows: Vec<Spec>,
     /// The batch policy, or why it is the shipped one.
     pub batch_policy: Result<Spec, WhyShipped>,
 }
@@ -54,7 +57,7 @@ pub struct ModuleSet {
 /// In the system channel, and without the capability that lets stale envelopes be admitted again, no module counts.
 #[must_use]
 pub fn active_modules(config: &Config, bundle: &Bundle, profile: &dyn Profile) -> ModuleSet {
-    let mut set = ModuleSet { filters: Vec::new(), batch_policy: Err(WhyShipped::None) };
+    let mut set = ModuleSet { filters: Vec::new(), shadows: Vec::new(), batch_policy: Err(WhyShipped::None) };
     let Some(ordering) = ordering(config) else { return set };
     if let Some(policy) = ordering.policies.get(BATCH_POLICY_KEY) {
         set.batch_policy = batch_policy(policy, bundle, profile);
@@ -64,13 +67,19 @@ pub fn active_modules(config: &Config, bundle: &Bundle, profile: &dyn Profile) -
     }
     for (key, policy) in modules(ordering) {
         let Some(name) = key.strip_prefix(FILTER_KEY_PREFIX) else { continue };
-        let spec = read(key, policy, profile);
-        if spec.as_ref().map_or(true, |spec| spec.mode == Mode::Enforce) {
-            set.filters.push(ActiveFilter { name: name.to_owned(), spec });
+        let spec = decode(key, policy);
+        match spec.as_ref().map_or(Mode::Enforce, |spec| spec.mode) {
+            Mode::Enforce => {
+                let spec = spec.and_then(|spec| fits(key, spec, profile));
+                set.filters.push(ActiveFilter { name: name.to_owned(), spec });
+            }
+            Mode::Shadow => set.shadows.extend(spec.and_then(|spec| fits(key, spec, profile)).ok()),
+            Mode::Off => {}
         }
     }
     let order = |filter: &ActiveFilter| filter.spec.as_ref().ok().map(|spec| spec.order);
     set.filters.sort_by(|a, b| (order(a), &a.name).cmp(&(order(b), &b.name)));
+    set.shadows.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
     set
 }
 
@@ -78,13 +87,12 @@ fn batch_policy(policy: &ConfigPolicy, bundle: &Bundle, profile: &dyn Profile) -
     if bundle.has_consortiums || !bundle.has_raddle_1_0() {
         return Err(WhyShipped::NoCapability);
     }
-    let spec = read(BATCH_POLICY_KEY, policy, profile)?;
+    let spec = fits(BATCH_POLICY_KEY, decode(BATCH_POLICY_KEY, policy)?, profile)?;
     if spec.mode == Mode::Enforce { Ok(spec) } else { Err(WhyShipped::Off) }
 }
 
-/// Reads a module and checks all that depends on it alone.
-fn read(key: &str, policy: &ConfigPolicy, profile: &dyn Profile) -> Result<Spec, ModuleRefusal> {
-    let spec = decode(key, policy)?;
+/// Holds a module to the profile.
+fn fits(key: &str, spec: Spec, profile: &dyn Profile) -> Result<Spec, ModuleRefusal> {
     match profile.check(&spec) {
         Ok(()) => Ok(spec),
         Err(refusal) => Err(ModuleRefusal::module(key, Cause::Profile(refusal))),

@@ -93,13 +93,13 @@ pub enum Cause {
         number: i32,
     },
     /// A mode that does not exist.
-    #[error("is in mode {number}; 1 is enforce, 3 is off")]
+    #[error("is in mode {number}; 1 is enforce, 2 is shadow, 3 is off")]
     UnknownMode {
         /// `ModuleSpec.mode`.
         number: i32,
     },
-    /// A mode that this version does not run.
-    #[error("mode `shadow` does not run yet; install it in mode `off` or `enforce`")]
+    /// A batch policy whose word does not count.
+    #[error("mode `shadow` is for filters; install a batch policy in mode `off` or `enforce`")]
     Shadow,
     /// Key, name and kind do not agree.
     #[error("by its name and kind it is a {kind} and its key is `{expected}`; key, name and kind must agree")]

@@ -75,7 +75,7 @@ fn check_change(
 ) -> Result<Spec, ModuleRefusal> {
     let refuse = |cause| ModuleRefusal::module(key, cause);
     let spec = decode(key, policy)?;
-    if spec.mode == Mode::Shadow {
+    if spec.mode == Mode::Shadow && spec.kind == Kind::BatchPolicy {
         return Err(refuse(Cause::Shadow));
     }
     if spec.kind == Kind::BatchPolicy && !update.new.bundle.has_raddle_1_0() {

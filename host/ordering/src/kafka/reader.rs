@@ -25,9 +25,9 @@ use super::supervisor::Event;
 /// when a topic is deleted and made anew.
 const RECHECK_TICKS: u32 = 10;
 
-/// How long a reader that has taken all there was leaves what comes next where it is. A fetch costs the brokers more than
-/// the records in it, so under load one in this time takes what several would have taken; a record that comes alone is
-/// read at once.
+/// How long a reader that has taken all there was leaves what comes next where it is. A fetch costs the brokers more
+/// than the records in it, so under load one in this time takes what several would have taken; a record that comes
+/// alone is read at once.
 pub(super) const GATHERING: Duration = Duration::from_millis(5);
 
 /// A place in a channel.

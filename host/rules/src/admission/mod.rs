@@ -4,6 +4,7 @@ mod refusal;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use raddle_core::batch_policy::Fault;
 use raddle_core::bundle::Bundle;
@@ -11,7 +12,7 @@ use raddle_core::bundle::Bundle;
 pub use self::refusal::{Invariant, NoVerdict, Reason, Refusal};
 use crate::case::Case;
 use crate::engine::FilterEngine;
-use crate::filter::{Filter, FilterRefusal};
+use crate::filter::{Filter, FilterRefusal, Run};
 use crate::log::LogSink;
 use crate::module::{BindError, FilterModule, LoadError};
 use crate::profile::ModuleLimits;
@@ -91,10 +92,30 @@ pub enum RuleSetError {
     },
 }
 
+/// Counts what a filter does. Called on the guest thread, once for each run.
+pub trait Meter: Send + Sync {
+    /// The filter was asked about an envelope.
+    fn ran(&self, run: &Run, took: Duration);
+
+    /// An envelope was refused before it came to this filter, whose own word does not count.
+    fn passed_over(&self);
+}
+
 #[derive(Clone)]
 struct Rule {
     name: String,
     filter: Filter,
+    meter: Option<Arc<dyn Meter>>,
+}
+
+impl Rule {
+    fn check(&self, stack: GuestStack, case: &Rc<Case>) -> Result<Result<(), FilterRefusal>, Fault> {
+        let Some(meter) = &self.meter else { return self.filter.check(stack, case) };
+        let began = Instant::now();
+        let run = self.filter.run(stack, case);
+        meter.ran(&run, began.elapsed());
+        run.answer
+    }
 }
 
 /// All that decides whether a channel takes an envelope, at one config sequence. Immutable; all guest threads share it.
@@ -103,6 +124,8 @@ pub struct RuleSet {
     shipped: Vec<Rule>,
     /// The shipped ones with the channel's own.
     all: Vec<Rule>,
+    /// Asked about what the others let pass; their word does not count.
+    shadows: Vec<Rule>,
 }
 
 impl RuleSet {
@@ -121,7 +144,7 @@ impl RuleSet {
         let bind = |name: &str, module: &FilterModule, settings, limits| {
             let log = log(name);
             match module.bind(Arc::clone(bundle), settings, limits, log) {
-                Ok(filter) => Ok(Rule { name: name.to_owned(), filter }),
+                Ok(filter) => Ok(Rule { name: name.to_owned(), filter, meter: None }),
                 Err(cause) => Err(RuleSetError::Bind { name: name.to_owned(), cause }),
             }
         };
@@ -143,7 +166,44 @@ impl RuleSet {
             }
         }
         all.splice(0..0, with_expiration(&shipped, replacement));
-        Ok(Self { bundle: Arc::clone(bundle), shipped, all })
+        Ok(Self { bundle: Arc::clone(bundle), shipped, all, shadows: Vec::new() })
+    }
+
+    /// Adds a filter whose word does not count. It runs behind those that were added before.
+    ///
+    /// # Errors
+    ///
+    /// It cannot live within its limits; the rules are as they were.
+    pub fn add_shadow(&mut self, filter: CustomFilter, log: Arc<dyn LogSink>) -> Result<(), RuleSetError> {
+        let CustomFilter { name, module, settings, limits, .. } = filter;
+        match module.bind(Arc::clone(&self.bundle), settings, limits, log) {
+            Ok(filter) => self.shadows.push(Rule { name, filter, meter: None }),
+            Err(cause) => return Err(RuleSetError::Bind { name, cause }),
+        }
+        Ok(())
+    }
+
+    /// From now on each filter's runs are counted. `meter` gives each its own, by its name and by whether its word
+    /// counts.
+    pub fn count(&mut self, meter: impl Fn(&str, bool) -> Option<Arc<dyn Meter>>) {
+        for rule in self.shipped.iter_mut().chain(&mut self.all) {
+            rule.meter = meter(&rule.name, true);
+        }
+        for rule in &mut self.shadows {
+            rule.meter = meter(&rule.name, false);
+        }
+    }
+
+    /// Asks the filters whose word does not count, about an envelope that the others let pass or do not. Nothing comes
+    /// of it but what their meters count: an envelope that is refused anyway is not worth the time.
+    pub fn shadow(&self, stack: GuestStack, case: &Rc<Case>, is_admitted: bool) {
+        for rule in &self.shadows {
+            match (&rule.meter, is_admitted) {
+                (_, true) => drop(rule.check(stack, case)),
+                (Some(meter), false) => meter.passed_over(),
+                (None, false) => {}
+            }
+        }
     }
 
     /// The channel config that the rules belong to: its sequence is the one to stamp on what they let pass.
@@ -158,8 +218,8 @@ impl RuleSet {
     ///
     /// The first refusal.
     pub fn admit(&self, stack: GuestStack, filters: Filters, case: &Rc<Case>) -> Result<(), Refusal> {
-        let twice = |filter: &Filter| match filter.check(stack, case) {
-            Err(Fault::Local(_)) => filter.check(stack, case),
+        let twice = |rule: &Rule| match rule.check(stack, case) {
+            Err(Fault::Local(_)) => rule.check(stack, case),
             answer => answer,
         };
         self.judge(filters, case, twice).unwrap_or_else(|unknown| Err(unknown.into()))
@@ -177,21 +237,22 @@ impl RuleSet {
         filters: Filters,
         case: &Rc<Case>,
     ) -> Result<Result<(), Refusal>, NoVerdict> {
-        self.judge(filters, case, |filter| filter.check(stack, case))
+        self.judge(filters, case, |rule| rule.check(stack, case))
     }
 
     fn judge(
         &self,
         filters: Filters,
         case: &Case,
-        ask: impl Fn(&Filter) -> Result<Result<(), FilterRefusal>, Fault>,
+        ask: impl Fn(&Rule) -> Result<Result<(), FilterRefusal>, Fault>,
     ) -> Result<Result<(), Refusal>, NoVerdict> {
         let rules = match filters {
             Filters::All => &self.all,
             Filters::Shipped => &self.shipped,
         };
-        for Rule { name, filter } in rules {
-            match ask(filter) {
+        for rule in rules {
+            let name = &rule.name;
+            match ask(rule) {
                 Ok(Ok(())) => {}
                 Ok(Err(refusal)) => return Ok(Err(Refusal::of_filter(name, refusal))),
                 Err(Fault::Guest(fault)) => return Ok(Err(Refusal::of_fault(name, fault))),

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use aws_lc_rs::hmac;
 use raddle_core::modules::Digest;
 
-use super::key_file::read_or_make;
+use super::key_file::{read, read_or_make};
 use super::{ARTIFACT_BYTES_MAX, Artifact, ArtifactKey, PROFILE};
 
 /// First bytes of a file, with the version of its form.
@@ -95,6 +95,23 @@ impl ArtifactCache {
         Ok(Self { folder: folder.to_owned(), key, writes: AtomicU64::new(0), bytes_max: CACHE_BYTES_MAX })
     }
 
+    /// The cache in `folder`, to be looked at: nothing is made, swept or written. None if there is none, or none with a
+    /// key of ours: then all of it is made anew when it is opened.
+    ///
+    /// # Errors
+    ///
+    /// See [`CacheError`].
+    pub fn existing(folder: &Path) -> Result<Option<Self>, CacheError> {
+        let key =
+            read(&folder.join("key")).map_err(|cause| CacheError { folder: folder.to_owned(), cause })?;
+        Ok(key.map(|key| Self {
+            folder: folder.to_owned(),
+            key,
+            writes: AtomicU64::new(0),
+            bytes_max: CACHE_BYTES_MAX,
+        }))
+    }
+
     /// The same, for so many bytes of artifacts. [`CACHE_BYTES_MAX`] unless set.
     #[must_use]
     pub fn for_bytes(self, bytes_max: u64) -> Self {
@@ -113,6 +130,20 @@ impl ArtifactCache {
     ///
     /// See [`Miss`].
     pub fn get(&self, key: &ArtifactKey) -> Result<Artifact, Miss> {
+        let artifact = self.peek(key)?;
+        // The time of its last use. Where it cannot be set, that of its making stands.
+        if let Ok(file) = File::options().append(true).open(self.path(key)) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        Ok(artifact)
+    }
+
+    /// The same, which is no use of it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Miss`].
+    pub fn peek(&self, key: &ArtifactKey) -> Result<Artifact, Miss> {
         let bytes = match read_bounded(&self.path(key)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Miss::Absent),
@@ -121,10 +152,6 @@ impl ArtifactCache {
         let damaged = Miss::Damaged { bytes: bytes.len() };
         let Some((artifact, mark)) = parts(&bytes) else { return Err(damaged) };
         hmac::verify(&self.key, &marked(key, artifact), mark).map_err(|_| Miss::WrongMark)?;
-        // The time of its last use. Where it cannot be set, that of its making stands.
-        if let Ok(file) = File::options().append(true).open(self.path(key)) {
-            let _ = file.set_modified(SystemTime::now());
-        }
         Ok(Artifact { bytes: artifact.to_vec() })
     }
 

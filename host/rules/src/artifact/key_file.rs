@@ -29,7 +29,8 @@ pub(super) fn read_or_make(path: &Path) -> io::Result<(hmac::Key, bool)> {
     Ok((hmac::Key::new(hmac::HMAC_SHA256, &bytes), true))
 }
 
-fn read(path: &Path) -> io::Result<Option<hmac::Key>> {
+/// Reads the key. None if there is no file, one that is no key, or one that others may read.
+pub(super) fn read(path: &Path) -> io::Result<Option<hmac::Key>> {
     // A link would be somebody else's file.
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() && found.permissions().mode() & 0o077 == 0 => {}

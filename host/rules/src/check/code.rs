@@ -5,8 +5,8 @@ use wasmparser::{
     Operator, ValidatorResources, WasmModuleResources,
 };
 
-use super::core::Totals;
-use super::{Refusal, add, at_most};
+use super::Refusal;
+use super::counts::Counts;
 use crate::profile::Limit;
 
 /// Bytes of a native frame beside its values: return address, frame pointer, arguments and results on the stack.
@@ -37,30 +37,32 @@ impl Code {
         &mut self,
         function: FuncToValidate<ValidatorResources>,
         body: &FunctionBody<'_>,
-        totals: &mut Totals,
+        counts: &mut Counts,
     ) -> Result<(), Refusal> {
         let mut validator = function.into_validator(std::mem::take(&mut self.allocations));
         let mut locals = u64::from(validator.len_locals());
         for declaration in body.get_locals_reader()? {
             let (count, _) = declaration?;
-            add(Limit::Locals, &mut locals, count)?;
+            locals = locals.saturating_add(u64::from(count));
+            counts.at_most(Limit::Locals, locals)?;
         }
-        at_most(Limit::Locals, locals)?;
-        add(Limit::TotalLocals, &mut totals.locals, locals)?;
+        counts.at_most(Limit::Locals, locals)?;
+        counts.add(Limit::TotalLocals, locals)?;
         validator.read_locals(&mut body.get_binary_reader())?;
 
-        let (mut blocks, mut values, mut calls) = (0, locals, false);
+        let (mut blocks, mut values, mut calls) = (0_u64, locals, false);
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             if is_block(&operator) {
-                add(Limit::Blocks, &mut blocks, 1_u64)?;
-                add(Limit::TotalBlocks, &mut totals.blocks, 1_u64)?;
+                blocks = blocks.saturating_add(1);
+                counts.at_most(Limit::Blocks, blocks)?;
+                counts.add(Limit::TotalBlocks, 1_u64)?;
             }
             validator.op(offset, &operator)?;
-            at_most(Limit::Operands, validator.operand_stack_height())?;
+            counts.at_most(Limit::Operands, validator.operand_stack_height())?;
             // The function itself is the outermost block.
-            at_most(Limit::BlockDepth, validator.control_stack_height().saturating_sub(1))?;
+            counts.at_most(Limit::BlockDepth, validator.control_stack_height().saturating_sub(1))?;
             calls |= matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
             values = values.saturating_add(values_made(&operator, &validator));
         }

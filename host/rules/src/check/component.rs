@@ -6,20 +6,14 @@ use wasmparser::{
 };
 
 use super::core::CoreModule;
-use super::{Checked, Construct, ModuleKind, Refusal, add, at_most, name, not_allowed};
+use super::counts::Counts;
+use super::{Checked, Construct, ModuleKind, Refusal, name, not_allowed};
 use crate::profile::Limit;
 
-/// The outermost component, with what its nested components count towards its limits.
+/// The outermost component.
 #[derive(Debug, Default)]
 pub(super) struct Root {
     modules: Vec<CoreModule>,
-    core_instances: u64,
-    component_instances: u64,
-    nested: u64,
-    types: u64,
-    names: u64,
-    aliases: u64,
-    canonical_functions: u64,
     memories: u64,
     tables: u64,
     memory_bytes: u64,
@@ -30,7 +24,12 @@ pub(super) struct Root {
 
 impl Root {
     /// Counts what a section of this or of a nested component says it has, before it is read.
-    pub(super) fn before(&mut self, payload: &Payload<'_>, is_nested: bool) -> Result<(), Refusal> {
+    pub(super) fn before(
+        &self,
+        payload: &Payload<'_>,
+        is_nested: bool,
+        counts: &mut Counts,
+    ) -> Result<(), Refusal> {
         match payload {
             Payload::ModuleSection { .. }
             | Payload::InstanceSection(_)
@@ -40,44 +39,39 @@ impl Root {
                 not_allowed(Construct::NestedCode)
             }
             Payload::ModuleSection { .. } => {
-                at_most(Limit::CoreModules, self.modules.len().saturating_add(1))
+                counts.at_most(Limit::CoreModules, self.modules.len().saturating_add(1))
             }
             // Most of these only bundle exports and make nothing. What is made is counted when it is read.
-            Payload::InstanceSection(section) => {
-                add(Limit::ComponentInstances, &mut self.component_instances, section.count())
-            }
-            Payload::ComponentSection { .. } => add(Limit::NestedComponents, &mut self.nested, 1_u64),
+            Payload::InstanceSection(section) => counts.add(Limit::ComponentInstances, section.count()),
+            Payload::ComponentSection { .. } => counts.add(Limit::NestedComponents, 1_u64),
             Payload::ComponentInstanceSection(section) => {
-                add(Limit::ComponentInstances, &mut self.component_instances, section.count())
+                counts.add(Limit::ComponentInstances, section.count())
             }
-            Payload::ComponentAliasSection(section) => {
-                add(Limit::Aliases, &mut self.aliases, section.count())
-            }
-            Payload::CoreTypeSection(section) => add(Limit::ComponentTypes, &mut self.types, section.count()),
-            Payload::ComponentTypeSection(section) => {
-                add(Limit::ComponentTypes, &mut self.types, section.count())
-            }
+            Payload::ComponentAliasSection(section) => counts.add(Limit::Aliases, section.count()),
+            Payload::CoreTypeSection(section) => counts.add(Limit::ComponentTypes, section.count()),
+            Payload::ComponentTypeSection(section) => counts.add(Limit::ComponentTypes, section.count()),
             Payload::ComponentCanonicalSection(section) => {
-                add(Limit::CanonicalFunctions, &mut self.canonical_functions, section.count())
+                counts.add(Limit::CanonicalFunctions, section.count())
             }
-            Payload::ComponentImportSection(section) => {
-                add(Limit::ComponentNames, &mut self.names, section.count())
-            }
-            Payload::ComponentExportSection(section) => {
-                add(Limit::ComponentNames, &mut self.names, section.count())
-            }
+            Payload::ComponentImportSection(section) => counts.add(Limit::ComponentNames, section.count()),
+            Payload::ComponentExportSection(section) => counts.add(Limit::ComponentNames, section.count()),
             Payload::ComponentStartSection { .. } => not_allowed(Construct::ComponentStart),
             _ => Ok(()),
         }
     }
 
     /// Reads a section that is valid.
-    pub(super) fn after(&mut self, payload: &Payload<'_>, is_nested: bool) -> Result<(), Refusal> {
+    pub(super) fn after(
+        &mut self,
+        payload: &Payload<'_>,
+        is_nested: bool,
+        counts: &mut Counts,
+    ) -> Result<(), Refusal> {
         match payload {
             Payload::InstanceSection(section) => {
-                section.clone().into_iter().try_for_each(|instance| self.core_instance(&instance?))
+                section.clone().into_iter().try_for_each(|instance| self.core_instance(&instance?, counts))
             }
-            Payload::ComponentAliasSection(section) => aliases(section),
+            Payload::ComponentAliasSection(section) => aliases(section, counts),
             Payload::ComponentTypeSection(section) => {
                 section.clone().into_iter().try_for_each(|ty| match ty? {
                     ComponentType::Resource { .. } => not_allowed(Construct::OwnResource),
@@ -89,7 +83,7 @@ impl Root {
             }
             Payload::ComponentImportSection(section) => section.clone().into_iter().try_for_each(|import| {
                 let import = import?;
-                name(import.name.name)?;
+                name(import.name.name, counts)?;
                 if matches!(import.ty, ComponentTypeRef::Module(_)) {
                     return not_allowed(Construct::ModuleReference);
                 }
@@ -100,7 +94,7 @@ impl Root {
             }),
             Payload::ComponentExportSection(section) => section.clone().into_iter().try_for_each(|export| {
                 let export = export?;
-                name(export.name.name)?;
+                name(export.name.name, counts)?;
                 if export.kind == ComponentExternalKind::Module {
                     return not_allowed(Construct::ModuleReference);
                 }
@@ -118,13 +112,15 @@ impl Root {
         self.modules.push(module);
     }
 
-    fn core_instance(&mut self, instance: &Instance<'_>) -> Result<(), Refusal> {
+    fn core_instance(&mut self, instance: &Instance<'_>, counts: &mut Counts) -> Result<(), Refusal> {
         let Instance::Instantiate { module_index, .. } = instance else { return Ok(()) };
-        add(Limit::CoreInstances, &mut self.core_instances, 1_u64)?;
+        counts.add(Limit::CoreInstances, 1_u64)?;
         let index = usize::try_from(*module_index).unwrap_or(usize::MAX);
         let module = self.modules.get(index).copied().unwrap_or_default();
-        add(Limit::Memories, &mut self.memories, module.memories)?;
-        add(Limit::Tables, &mut self.tables, module.tables)?;
+        self.memories = self.memories.saturating_add(module.memories);
+        counts.at_most(Limit::Memories, self.memories)?;
+        self.tables = self.tables.saturating_add(module.tables);
+        counts.at_most(Limit::Tables, self.tables)?;
         self.memory_bytes = self.memory_bytes.saturating_add(module.memory_bytes);
         // While no code has run, a failure to make the memory is known as the host's.
         if module.memories > 0 && self.has_started {
@@ -132,6 +128,11 @@ impl Root {
         }
         self.has_started |= module.has_start;
         Ok(())
+    }
+
+    /// What it imports.
+    pub(super) fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// Judges the whole by what it imports and exports.
@@ -183,7 +184,7 @@ fn is_version_of(name: &str, known: &str) -> bool {
     interface(name) == interface(known)
 }
 
-fn aliases(section: &SectionLimited<'_, ComponentAlias<'_>>) -> Result<(), Refusal> {
+fn aliases(section: &SectionLimited<'_, ComponentAlias<'_>>, counts: &mut Counts) -> Result<(), Refusal> {
     for alias in section.clone() {
         match alias? {
             ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. }
@@ -191,7 +192,7 @@ fn aliases(section: &SectionLimited<'_, ComponentAlias<'_>>) -> Result<(), Refus
                 return not_allowed(Construct::ModuleReference);
             }
             ComponentAlias::InstanceExport { name: export, .. }
-            | ComponentAlias::CoreInstanceExport { name: export, .. } => name(export)?,
+            | ComponentAlias::CoreInstanceExport { name: export, .. } => name(export, counts)?,
             ComponentAlias::Outer { .. } => {}
         }
     }

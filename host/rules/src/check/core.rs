@@ -2,28 +2,9 @@
 
 use wasmparser::{CompositeInnerType, DataKind, ElementItems, Operator, Payload, SectionLimited, TypeRef};
 
-use super::{Construct, Refusal, add, at_most, name, not_allowed};
+use super::counts::Counts;
+use super::{Construct, Refusal, name, not_allowed};
 use crate::profile::{Limit, PAGE_BYTES};
-
-/// Counts over all core modules, and over custom sections wherever they stand.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    custom_sections: u64,
-    custom_bytes: u64,
-    types: u64,
-    globals: u64,
-    functions: u64,
-    element_items: u64,
-    pub(super) locals: u64,
-    pub(super) blocks: u64,
-}
-
-impl Totals {
-    pub(super) fn custom_section(&mut self, bytes: usize) -> Result<(), Refusal> {
-        add(Limit::CustomSections, &mut self.custom_sections, 1_u64)?;
-        add(Limit::CustomSectionBytes, &mut self.custom_bytes, bytes)
-    }
-}
 
 /// One core module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,60 +21,62 @@ pub(super) struct CoreModule {
 
 impl CoreModule {
     /// Counts what a section says it has, before it is read.
-    pub(super) fn before(&mut self, payload: &Payload<'_>, totals: &mut Totals) -> Result<(), Refusal> {
+    pub(super) fn before(&mut self, payload: &Payload<'_>, counts: &mut Counts) -> Result<(), Refusal> {
         match payload {
-            Payload::TypeSection(section) => add(Limit::Types, &mut totals.types, section.count()),
-            Payload::ImportSection(section) => at_most(Limit::Imports, section.count()),
-            Payload::FunctionSection(section) => {
-                add(Limit::Functions, &mut totals.functions, section.count())
+            Payload::TypeSection(section) => counts.add(Limit::Types, section.count()),
+            Payload::ImportSection(section) => counts.at_most(Limit::Imports, section.count()),
+            Payload::FunctionSection(section) => counts.add(Limit::Functions, section.count()),
+            Payload::TableSection(section) => count(&mut self.tables, Limit::Tables, section.count(), counts),
+            Payload::MemorySection(section) => {
+                count(&mut self.memories, Limit::Memories, section.count(), counts)
             }
-            Payload::TableSection(section) => add(Limit::Tables, &mut self.tables, section.count()),
-            Payload::MemorySection(section) => add(Limit::Memories, &mut self.memories, section.count()),
-            Payload::GlobalSection(section) => add(Limit::Globals, &mut totals.globals, section.count()),
-            Payload::ExportSection(section) => at_most(Limit::Exports, section.count()),
-            Payload::ElementSection(section) => at_most(Limit::ElementSegments, section.count()),
-            Payload::DataSection(section) => at_most(Limit::DataSegments, section.count()),
-            Payload::DataCountSection { count, .. } => at_most(Limit::DataSegments, *count),
+            Payload::GlobalSection(section) => counts.add(Limit::Globals, section.count()),
+            Payload::ExportSection(section) => counts.at_most(Limit::Exports, section.count()),
+            Payload::ElementSection(section) => counts.at_most(Limit::ElementSegments, section.count()),
+            Payload::DataSection(section) => counts.at_most(Limit::DataSegments, section.count()),
+            Payload::DataCountSection { count, .. } => counts.at_most(Limit::DataSegments, *count),
             Payload::StartSection { .. } => {
                 self.has_start = true;
                 Ok(())
             }
-            Payload::CodeSectionEntry(body) => at_most(Limit::BodyBytes, body.range().len()),
+            Payload::CodeSectionEntry(body) => counts.at_most(Limit::BodyBytes, body.range().len()),
             _ => Ok(()),
         }
     }
 
     /// Reads a section that is valid.
-    pub(super) fn after(&mut self, payload: &Payload<'_>, totals: &mut Totals) -> Result<(), Refusal> {
+    pub(super) fn after(&mut self, payload: &Payload<'_>, counts: &mut Counts) -> Result<(), Refusal> {
         match payload {
-            Payload::TypeSection(section) => types(section),
+            Payload::TypeSection(section) => types(section, counts),
             Payload::ImportSection(section) => section.clone().into_imports().try_for_each(|import| {
                 let import = import?;
-                name(import.module)?;
-                name(import.name)?;
+                name(import.module, counts)?;
+                name(import.name, counts)?;
                 match import.ty {
-                    TypeRef::Table(table) => at_most(Limit::TableElements, table.initial),
-                    TypeRef::Memory(memory) => at_most(Limit::InitialMemoryBytes, bytes_of(memory.initial)),
+                    TypeRef::Table(table) => counts.at_most(Limit::TableElements, table.initial),
+                    TypeRef::Memory(memory) => {
+                        counts.at_most(Limit::InitialMemoryBytes, bytes_of(memory.initial))
+                    }
                     _ => Ok(()),
                 }
             }),
             Payload::TableSection(section) => section
                 .clone()
                 .into_iter()
-                .try_for_each(|table| at_most(Limit::TableElements, table?.ty.initial)),
+                .try_for_each(|table| counts.at_most(Limit::TableElements, table?.ty.initial)),
             Payload::MemorySection(section) => section.clone().into_iter().try_for_each(|memory| {
                 self.memory_bytes = bytes_of(memory?.initial);
-                at_most(Limit::InitialMemoryBytes, self.memory_bytes)
+                counts.at_most(Limit::InitialMemoryBytes, self.memory_bytes)
             }),
             Payload::ExportSection(section) => {
-                section.clone().into_iter().try_for_each(|export| name(export?.name))
+                section.clone().into_iter().try_for_each(|export| name(export?.name, counts))
             }
             Payload::ElementSection(section) => section.clone().into_iter().try_for_each(|segment| {
                 let items = match segment?.items {
                     ElementItems::Functions(items) => items.count(),
                     ElementItems::Expressions(_, items) => items.count(),
                 };
-                add(Limit::ElementItems, &mut totals.element_items, items)
+                counts.add(Limit::ElementItems, items)
             }),
             Payload::DataSection(section) => self.data(section),
             _ => Ok(()),
@@ -123,17 +106,23 @@ impl CoreModule {
     }
 }
 
+/// Adds to what each core module has of its own, which counts again where it is instantiated.
+fn count(own: &mut u64, limit: Limit, more: u32, counts: &mut Counts) -> Result<(), Refusal> {
+    *own = own.saturating_add(u64::from(more));
+    counts.at_most(limit, *own)
+}
+
 fn bytes_of(pages: u64) -> u64 {
     pages.saturating_mul(PAGE_BYTES)
 }
 
-fn types(section: &wasmparser::TypeSectionReader<'_>) -> Result<(), Refusal> {
+fn types(section: &wasmparser::TypeSectionReader<'_>, counts: &mut Counts) -> Result<(), Refusal> {
     for group in section.clone() {
         for ty in group?.types() {
             // Without garbage collection, every type is a function's.
             if let CompositeInnerType::Func(function) = &ty.composite_type.inner {
-                at_most(Limit::Parameters, function.params().len())?;
-                at_most(Limit::Results, function.results().len())?;
+                counts.at_most(Limit::Parameters, function.params().len())?;
+                counts.at_most(Limit::Results, function.results().len())?;
             }
         }
     }

@@ -6,6 +6,7 @@
 mod code;
 mod component;
 mod core;
+mod counts;
 mod refusal;
 
 use wasmparser::{Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures};
@@ -15,7 +16,8 @@ pub use refusal::{Construct, ModuleKind, NotComponent, Refusal};
 
 use self::code::Code;
 use self::component::Root;
-use self::core::{CoreModule, Totals};
+use self::core::CoreModule;
+use self::counts::Counts;
 use crate::profile::{Limit, PROPOSALS, features, fuel_for_stack};
 use crate::text::is_harmless;
 
@@ -53,21 +55,43 @@ impl Checked {
     }
 }
 
+/// A module that passed, with all that was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// What everybody wants to know.
+    pub checked: Checked,
+    /// The interfaces that it imports, in its own order.
+    pub imports: Vec<String>,
+    /// How much it has of what is limited: of what is limited for each part, the most that a part has.
+    pub used: Vec<(Limit, u64)>,
+}
+
 /// Checks a module.
 ///
 /// # Errors
 ///
 /// See [`Refusal`]. Any bytes are answered, in time that grows with their number.
 pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
-    at_most(Limit::ComponentBytes, bytes.len())?;
-    is_component(bytes)?;
+    Ok(measure(bytes)?.checked)
+}
+
+/// The same, for those who want to know how near a module is to its limits.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn measure(bytes: &[u8]) -> Result<Measured, Refusal> {
     let mut walk = Walk::new();
+    walk.counts.at_most(Limit::ComponentBytes, bytes.len())?;
+    is_component(bytes)?;
     let mut parser = Parser::new(0);
     parser.set_features(features());
     for payload in parser.parse_all(bytes) {
         walk.payload(payload?)?;
     }
-    walk.root.finish(walk.code.frame_bytes())
+    let imports = walk.root.imports().to_vec();
+    let checked = walk.root.finish(walk.code.frame_bytes())?;
+    Ok(Measured { checked, imports, used: walk.counts.used() })
 }
 
 /// Refuses what is no component by its first bytes, with a word on what it is.
@@ -92,7 +116,7 @@ fn is_component(bytes: &[u8]) -> Result<(), Refusal> {
 struct Walk {
     validator: Validator,
     root: Root,
-    totals: Totals,
+    counts: Counts,
     code: Code,
     /// Components around the current place, the outermost included.
     depth: usize,
@@ -105,7 +129,7 @@ impl Walk {
         Self {
             validator: Validator::new_with_features(features()),
             root: Root::default(),
-            totals: Totals::default(),
+            counts: Counts::default(),
             code: Code::default(),
             depth: 0,
             module: None,
@@ -116,7 +140,8 @@ impl Walk {
         match &payload {
             Payload::CustomSection(section) => {
                 let bytes = section.name().len().saturating_add(section.data().len());
-                return self.totals.custom_section(bytes);
+                self.counts.add(Limit::CustomSections, 1_u64)?;
+                return self.counts.add(Limit::CustomSectionBytes, bytes);
             }
             Payload::UnknownSection { .. } => return not_allowed(Construct::UnknownSection),
             Payload::Version { encoding: Encoding::Module, .. } => {
@@ -124,22 +149,22 @@ impl Walk {
             }
             Payload::Version { encoding: Encoding::Component, .. } => {
                 self.depth = self.depth.saturating_add(1);
-                at_most(Limit::ComponentDepth, self.depth.saturating_sub(1))?;
+                self.counts.at_most(Limit::ComponentDepth, self.depth.saturating_sub(1))?;
             }
             _ => {}
         }
         match &mut self.module {
-            Some(module) => module.before(&payload, &mut self.totals)?,
-            None => self.root.before(&payload, self.depth > 1)?,
+            Some(module) => module.before(&payload, &mut self.counts)?,
+            None => self.root.before(&payload, self.depth > 1, &mut self.counts)?,
         }
         match self.validator.payload(&payload)? {
-            ValidPayload::Func(function, body) => self.code.function(function, &body, &mut self.totals)?,
+            ValidPayload::Func(function, body) => self.code.function(function, &body, &mut self.counts)?,
             ValidPayload::Ok | ValidPayload::Parser(_) | ValidPayload::End(_) => {}
         }
         if let Some(module) = &mut self.module {
-            module.after(&payload, &mut self.totals)?;
+            module.after(&payload, &mut self.counts)?;
         } else {
-            self.root.after(&payload, self.depth > 1)?;
+            self.root.after(&payload, self.depth > 1, &mut self.counts)?;
         }
         if matches!(payload, Payload::End(_)) {
             match self.module.take() {
@@ -169,20 +194,9 @@ fn not_allowed<T>(construct: Construct) -> Result<T, Refusal> {
     Err(Refusal::NotAllowed { construct })
 }
 
-fn at_most<N: TryInto<u64>>(limit: Limit, used: N) -> Result<(), Refusal> {
-    let used = used.try_into().unwrap_or(u64::MAX);
-    if used > limit.allowed() { Err(Refusal::TooMuch { limit, used }) } else { Ok(()) }
-}
-
-/// Adds to a count that has a limit.
-fn add<N: TryInto<u64>>(limit: Limit, count: &mut u64, more: N) -> Result<(), Refusal> {
-    *count = count.saturating_add(more.try_into().unwrap_or(u64::MAX));
-    at_most(limit, *count)
-}
-
 /// Names end up in logs and in front of admins.
-fn name(name: &str) -> Result<(), Refusal> {
-    at_most(Limit::NameBytes, name.len())?;
+fn name(name: &str, counts: &mut Counts) -> Result<(), Refusal> {
+    counts.at_most(Limit::NameBytes, name.len())?;
     if name.chars().all(is_harmless) {
         Ok(())
     } else {

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod check;
+mod corpus;
+mod determinism;
+mod examples;
+mod expected;
 mod faults;
 pub mod filters;
 mod frames;
@@ -10,9 +14,12 @@ mod fuel;
 pub mod guest;
 mod hostile;
 mod imports;
+mod made;
 mod oversized;
 mod profile;
+mod roster;
 pub mod run;
 mod shipped;
+mod vectors;
 
 use crate::profile::Limit;

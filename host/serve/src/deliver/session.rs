@@ -106,7 +106,7 @@ impl Session {
 /// Whether a client may read.
 ///
 /// Source: fabric v2.5.16 `common/deliver/acl.go`.
-struct Access {
+pub(super) struct Access {
     /// What the client signed: whenever the channel's config has changed the policy is asked about the same bytes.
     envelope: Envelope,
     ends: Option<SystemTime>,
@@ -116,11 +116,11 @@ struct Access {
 }
 
 impl Access {
-    fn new(channel: &dyn DeliverChannel, envelope: Envelope, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(channel: &dyn DeliverChannel, envelope: Envelope, clock: Arc<dyn Clock>) -> Self {
         Self { ends: channel.session_ends(&envelope), envelope, clock, judged_at: None }
     }
 
-    async fn check(&mut self, channel: &dyn DeliverChannel) -> Result<(), NotDelivered> {
+    pub(super) async fn check(&mut self, channel: &dyn DeliverChannel) -> Result<(), NotDelivered> {
         if let Some(since) = self.since_end()
             && since > Duration::ZERO
         {

@@ -22,8 +22,11 @@ use tokio::{
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::{
-    Clients, HandshakeError, KeyPair, Secured, clients::Verifier, failure::Known, report::Failures,
-    stream::Watched,
+    Clients, HandshakeError, KeyPair, Secured,
+    clients::Verifier,
+    failure::Known,
+    report::Failures,
+    stream::{First, Watched},
 };
 
 /// How long, and for how many bytes, a client is heard out whose handshake failed: a socket that is closed over bytes
@@ -160,12 +163,13 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let presented = self.presented().key();
-        let mut acceptor = pin!(LazyConfigAcceptor::new(server::Acceptor::default(), Watched::new(socket)));
+        let watched = Watched { socket, tap: First::default() };
+        let mut acceptor = pin!(LazyConfigAcceptor::new(server::Acceptor::default(), watched));
         let begun = match acceptor.as_mut().await {
             Ok(begun) => begun,
             Err(error) => {
                 let Some(socket) = acceptor.take_io() else { return Err((HandshakeError::Silent, None)) };
-                let first = socket.first();
+                let first = socket.tap.bytes();
                 let known = Known { first, asked: None, subject: None, presented: &presented };
                 return Err((HandshakeError::new(&error, &known), Some(socket)));
             }
@@ -179,7 +183,7 @@ impl Acceptor {
             Err(failed) => failed,
         };
         let known = Known {
-            first: socket.first(),
+            first: socket.tap.bytes(),
             asked: asked.as_deref(),
             subject: verifier.seen.get().map(String::as_str),
             presented: &presented,

@@ -3,6 +3,7 @@
 //! - [`KeyPair`]: what the listener presents; [`Authorities`]: certificates that others are verified by
 //! - [`Acceptor`]: makes a [`Secured`] connection of a socket, or says why not. What it presents may be changed at any
 //!   time; connections that stand are not touched
+//! - [`NotTaken`]: why a client would not take what is presented, found out beforehand
 //! - [`HandshakeError`]: why a handshake failed, in words for the log
 //!
 //! Whom a listener trusts is what its operator and its channels name: never what the machine brings.
@@ -19,6 +20,7 @@ mod failure;
 mod incoming;
 mod material;
 mod report;
+mod seen;
 mod stream;
 
 pub use acceptor::{Acceptor, Protocol, TlsSettings};
@@ -26,4 +28,5 @@ pub use clients::{ClientAuthorities, Clients, Trust};
 pub use failure::{HandshakeError, plain_names};
 pub(crate) use incoming::secured;
 pub use material::{Authorities, AuthorityFault, KeyPair, KeyPairError};
+pub use seen::{NotTaken, protocol_versions};
 pub use stream::{ClientCertificate, Secured, TlsClient};

@@ -9,9 +9,11 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
+
+use crate::tapped::{Tap, Tapped, news};
 
 /// What a client began with is kept as far as this: enough to tell a hello of TLS, and its version.
 const FIRST_BYTES: usize = 16;
@@ -31,16 +33,16 @@ pub struct ClientCertificate {
 #[derive(Clone, Debug)]
 pub struct TlsClient(pub Option<Arc<ClientCertificate>>);
 
-/// A connection under TLS.
-pub struct Secured<S> {
-    stream: TlsStream<Watched<S>>,
-    client: TlsClient,
-}
+/// A connection under TLS, and whose it is.
+pub type Secured<S> = Tapped<TlsStream<Watched<S>>, TlsClient>;
 
 /// A socket that remembers how its peer began.
-pub(super) struct Watched<S> {
-    socket: S,
-    first: [u8; FIRST_BYTES],
+pub type Watched<S> = Tapped<S, First>;
+
+/// The first bytes that a peer sent.
+#[derive(Debug, Default)]
+pub struct First {
+    bytes: [u8; FIRST_BYTES],
     kept: usize,
 }
 
@@ -58,13 +60,7 @@ impl<S> Secured<S> {
     pub(super) fn new(stream: TlsStream<Watched<S>>, is_verifying: bool) -> Self {
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let client = leaf.map(|der| Arc::new(ClientCertificate::new(der, is_verifying)));
-        Self { client: TlsClient(client), stream }
-    }
-
-    /// The client's certificate, if it has one.
-    #[must_use]
-    pub fn client(&self) -> Option<&Arc<ClientCertificate>> {
-        self.client.0.as_ref()
+        Self { tap: TlsClient(client), socket: stream }
     }
 }
 
@@ -72,109 +68,34 @@ impl<S> Connected for Secured<S> {
     type ConnectInfo = TlsClient;
 
     fn connect_info(&self) -> TlsClient {
-        self.client.clone()
+        self.tap.clone()
     }
 }
 
-// === impl Watched ===
+impl Tap for TlsClient {}
 
-impl<S> Watched<S> {
-    pub(super) const fn new(socket: S) -> Self {
-        Self { socket, first: [0; FIRST_BYTES], kept: 0 }
-    }
+// === impl First ===
 
+impl First {
     /// What the peer began with.
-    pub(super) fn first(&self) -> Vec<u8> {
-        self.first.iter().take(self.kept).copied().collect()
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.bytes.iter().take(self.kept).copied().collect()
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Tap for First {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: Pin<&mut S>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        if self.kept < FIRST_BYTES {
-            let Self { first, kept, .. } = &mut *self;
-            let news = buffer.filled().iter().skip(before);
-            for (place, byte) in first.iter_mut().skip(*kept).zip(news) {
-                *place = *byte;
-                *kept += 1;
-            }
+        let read = socket.poll_read(context, buffer);
+        for (place, byte) in self.bytes.iter_mut().skip(self.kept).zip(news(buffer, before)) {
+            *place = *byte;
+            self.kept += 1;
         }
         read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

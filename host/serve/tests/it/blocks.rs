@@ -17,7 +17,8 @@ use raddle_proto::{
 };
 use raddle_serve::{
     channels::{
-        BlockUnavailable, BoxFuture, Channels, Condition, DeliverChannel, Denied, Found, NotRead, Standing,
+        BlockUnavailable, BoxFuture, Channels, Condition, DeliverChannel, Denied, Found, ModuleReport,
+        ModulesReport, NotRead, Standing,
     },
     clock::Clock,
     server::{Server, ServerSettings},
@@ -179,6 +180,10 @@ impl DeliverChannel for TestBlocks {
 
     fn session_ends(&self, _: &Envelope) -> Option<SystemTime> {
         *self.ends.lock().unwrap()
+    }
+
+    fn modules(&self) -> ModulesReport {
+        ModulesReport { modules: vec![ModuleReport { name: "a".into(), calls: 7, ..Default::default() }] }
     }
 }
 

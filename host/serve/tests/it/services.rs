@@ -77,7 +77,9 @@ async fn reflection_names_the_services_and_knows_their_messages() {
         panic!("services were asked for");
     };
     let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
-    assert!(names.contains(&ATOMIC_BROADCAST) && names.contains(&"grpc.health.v1.Health"), "{names:?}");
+    for name in [ATOMIC_BROADCAST, "grpc.health.v1.Health", "raddle.node.v1.Node"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
     assert!(matches!(
         next().await,
         v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)

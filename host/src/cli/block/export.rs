@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Hands over the blocks from `first` to `last`, each verified.
-async fn each_verified(
+pub(in crate::cli) async fn each_verified(
     connection: &Connection,
     first: u64,
     last: u64,

@@ -5,6 +5,8 @@ mod show;
 mod text;
 mod view;
 
+pub(super) use export::each_verified;
+
 use super::Failure;
 use super::connection::Connection;
 use crate::client::{Config, Place, Verifier, Vouched, config_in_force};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use raddle_core::bundle::Bundle;
+use tokio::sync::watch;
 
 use crate::cli::output::printable;
 use crate::cli::progress::Progress;
@@ -145,8 +146,8 @@ fn pull(
         let hint = "name one that has the blocks: `--from HOST:PORT`";
         return Err(Failure::new(Code::Pull, Exit::Usage, sentence).hint(hint));
     }
-    let pull =
-        Pull { ledgers, joined, signer: Arc::new(signer), sources, tls, patience: Patience::default() };
+    let (patience, height) = (Patience::default(), watch::Sender::default());
+    let pull = Pull { ledgers, joined, signer: Arc::new(signer), sources, tls, patience, height };
     let mut bar = None;
     let mut tell = |told: Told<'_>| match told {
         Told::Source { first, last, .. } => {
@@ -202,7 +203,7 @@ impl From<PullError> for Failure {
         let sentence = printable(&error.to_string());
         match error {
             PullError::NoSource { path, kept, failed, .. } => no_source(sentence, &path, kept, &failed),
-            PullError::OtherJoin { .. } | PullError::Kept { .. } => {
+            PullError::OtherJoin { .. } | PullError::Kept { .. } | PullError::Stopped { .. } => {
                 Self::new(Code::Pull, Exit::Failed, sentence)
             }
             PullError::Open(_) | PullError::Commit(_) | PullError::Read(_) => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use raddle_core::bundle::check_channel_name;
 use raddle_core::ids::ChannelId;
+use raddle_ledger::{Ledger, OpenError};
 
 use crate::cli::settings::ConfigFolder;
 use crate::cli::{Code, Exit, Failure, logging, program};
@@ -37,9 +38,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = ledgers.path(&channel);
     let no_folder = |cause| OrdererError::Folder { path: ledgers.folder().to_owned(), cause };
     let is_begun = ledgers.being_removed().map_err(no_folder)?.contains(&channel);
+    let is_joining = ledgers.being_joined().map_err(no_folder)?.contains(&channel);
     if path.exists() {
-        check_stopped(&ledgers, &channel)?;
+        check_stopped(ledgers.open(&channel))?;
         ledgers.begin_removal(&channel).map_err(no_folder)?;
+    } else if is_joining {
+        check_stopped(ledgers.open_at(&ledgers.joining_path(&channel), &channel))?;
+        ledgers.begin_removal_of_joining(&channel).map_err(no_folder)?;
     } else if !is_begun {
         let sentence = format!("there is no ledger at {}: the channel is not joined", path.display());
         return Err(refused(sentence));
@@ -54,9 +59,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Nobody else has the ledger open. What is no ledger may go.
-fn check_stopped(ledgers: &Ledgers, channel: &ChannelId) -> Result<(), Failure> {
-    match ledgers.open(channel) {
-        Err(error @ raddle_ledger::OpenError::Locked { .. }) => {
+fn check_stopped(opened: Result<Ledger, OpenError>) -> Result<(), Failure> {
+    match opened {
+        Err(error @ OpenError::Locked { .. }) => {
             let failure = Failure::from(OrdererError::from(StartError::from(error)));
             Err(failure.hint("stop the node, or ask it over HTTP: osnadmin channel remove"))
         }

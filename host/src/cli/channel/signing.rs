@@ -8,6 +8,7 @@ use raddle_proto::common::Config;
 use super::current::Current;
 use crate::admin::update::{Approval, Draft, approvals};
 use crate::cli::output::printable;
+use crate::cli::refusal::with_proof;
 use crate::cli::{Code, Exit, Failure, program};
 use crate::identity::Signer;
 
@@ -136,7 +137,7 @@ pub fn missing(approvals: &[Approval]) -> Option<Failure> {
     let sentence = format!("the update was not sent: it needs the signature of {who}");
     let mut failure = Failure::new(Code::SignaturesMissing, Exit::Failed, sentence);
     for approval in open {
-        failure.lines.extend(approval.proof.to_string().lines().map(printable));
+        failure = with_proof(failure, &approval.proof.to_string());
     }
     Some(failure.hint(format!(
         "--sign-as ID:DIR signs as one more; or write it with --out FILE, have others call `{} channel config sign \

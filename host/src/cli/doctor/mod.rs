@@ -28,12 +28,16 @@ pub struct Arguments {
 enum Command {
     /// Look at the identity that signs blocks
     Msp(node::Arguments),
+    /// Look at what listeners present, and whom they let in
+    Tls(node::Arguments),
     /// Look at the folder of log and ledgers
     Disk(node::Arguments),
     /// Look at the addresses to listen on
     Ports(node::Arguments),
     /// Look at the ledgers
     Store(node::Arguments),
+    /// Look at the modules of channels, and whether they can be run here
+    Modules(node::Arguments),
     /// Look at the machine's clock
     Clock(node::Arguments),
     /// Look at the Kafka brokers and topics that order the node's channels
@@ -45,9 +49,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         None => node::run(&Part::ALL, &arguments.all),
         Some(Command::Msp(arguments)) => node::run(&[Part::Msp], arguments),
+        Some(Command::Tls(arguments)) => node::run(&[Part::Tls], arguments),
         Some(Command::Disk(arguments)) => node::run(&[Part::Disk], arguments),
         Some(Command::Ports(arguments)) => node::run(&[Part::Ports], arguments),
         Some(Command::Store(arguments)) => node::run(&[Part::Store], arguments),
+        Some(Command::Modules(arguments)) => node::run(&[Part::Modules], arguments),
         Some(Command::Clock(arguments)) => node::run(&[Part::Clock], arguments),
         Some(Command::Kafka(arguments)) => kafka::run(arguments),
     }

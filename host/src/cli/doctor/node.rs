@@ -1,4 +1,4 @@
-//! `raddle doctor`, and `raddle doctor msp`, `disk`, `ports`, `store`, `clock`.
+//! `raddle doctor`, and all of its parts but `raddle doctor kafka`.
 
 use std::time::SystemTime;
 
@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::report::{explained, table};
 use crate::cli::output::{Output, count, print, print_json};
 use crate::cli::settings::ConfigFolder;
-use crate::cli::{Code, Exit, Failure, logging};
-use crate::doctor::node::Part;
+use crate::cli::{Code, Exit, Failure, compile_worker, logging};
+use crate::doctor::node::tls::is_told;
+use crate::doctor::node::{Given, Part};
 use crate::doctor::{Finding, Verdict};
 
 /// Whose settings, and how to print.
@@ -32,9 +33,14 @@ struct Json<'a> {
 /// Looks at these, and prints what was found.
 pub fn run(parts: &[Part], arguments: &Arguments) -> Result<(), Failure> {
     logging::start(false);
-    let settings = arguments.config.or_dev().load()?;
-    let now = SystemTime::now();
-    let findings: Vec<Finding> = parts.iter().flat_map(|part| part.look(&settings, now)).collect();
+    let (settings, problems) = arguments.config.or_dev().read()?;
+    // What is wrong with TLS alone is a finding like others; with anything else, nothing is as it seems.
+    if !problems.0.iter().all(|problem| parts.contains(&Part::Tls) && is_told(problem)) {
+        return Err(problems.into());
+    }
+    let (worker, now) = (compile_worker::worker(), SystemTime::now());
+    let given = Given { settings: &settings, problems: &problems.0, worker, now };
+    let findings: Vec<Finding> = parts.iter().flat_map(|part| part.look(&given)).collect();
     let number = |verdict| {
         u64::try_from(findings.iter().filter(|it| it.verdict == verdict).count()).unwrap_or(u64::MAX)
     };

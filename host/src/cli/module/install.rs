@@ -1,29 +1,26 @@
 //! `raddle module install`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use raddle_core::bundle::RADDLE_1_0;
+use raddle_core::bundle::{CurrentConfig, RADDLE_1_0};
 use raddle_proto::common::Config;
-use raddle_rules::check::{self, ModuleKind};
-use raddle_rules::profile::ModuleLimits;
-use raddle_rules::{Digest, SETTINGS_BYTES_MAX, SETTINGS_MAX};
+use raddle_rules::Digest;
 
-use crate::admin::modules::{self, Installed, Kind, Mode, OWNER, Setting, Spec};
+use super::check::not_installed;
+use super::component::{Component, check_name, refused, settings};
+use super::new::KindFlag;
+use crate::admin::modules::{self, Installed, Kind, Mode, OWNER, Spec};
 use crate::admin::update::{Draft, compute};
 use crate::cli::channel::change::{Options, carry_out};
 use crate::cli::channel::current::Current;
 use crate::cli::connection::block_on;
-use crate::cli::{Code, Exit, Failure, program};
-
-/// Where a filter stands that asks for no place.
-const ORDER: u32 = 100;
+use crate::cli::output::printable;
+use crate::cli::{Failure, compile_worker, program};
+use crate::workbench::{self, ORDER, Workbench};
 
 /// Bytes that a config block must have left: the update that removes a module has to fit.
 const REPAIR_BYTES: usize = 256 << 10;
-
-/// Most bytes of a component's file that are read; the static check says what is wrong with a longer one.
-const FILE_BYTES_MAX: u64 = 2 << 20;
 
 /// Options of `raddle module install`.
 #[derive(Debug, clap::Args)]
@@ -72,29 +69,16 @@ pub struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum KindFlag {
-    Filter,
-    BatchPolicy,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ModeFlag {
     Enforce,
     Shadow,
     Off,
 }
 
-/// A component that passed the static check.
-struct Component {
-    bytes: Bytes,
-    kind: Kind,
-    fuel_max: u64,
-}
-
 /// Installs a module.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = arguments.options.connection.settings()?;
-    let component = read(&arguments.file)?;
+    let component = Component::read(&arguments.file)?;
     if let Some(kind) = arguments.kind
         && (kind == KindFlag::Filter) != (component.kind == Kind::Filter)
     {
@@ -104,6 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let (spec, owner) = arguments.spec(&component, &current.config)?;
         let config = modules::with(&current.config, &spec, &owner)?;
         check_room(current, &config)?;
+        ask(current, &config, &spec)?;
         tell(current, &spec);
         Ok(config)
     }))
@@ -121,21 +106,10 @@ impl Arguments {
         let owner = before.as_ref().map_or(OWNER, |before: &Installed| before.mod_policy.as_str());
         let owner = self.mod_policy.clone().unwrap_or_else(|| owner.to_owned());
         let before = before.and_then(|before| before.spec.ok());
-        let limits = match component.kind {
-            Kind::Filter => ModuleLimits::of_filter(),
-            Kind::BatchPolicy => ModuleLimits::default(),
-        };
+        let limits = component.limits();
         let fuel = self.fuel.or(before.as_ref().map(|it| it.fuel)).unwrap_or(limits.fuel_per_call());
         let memory =
             self.memory.or(before.as_ref().map(|it| it.memory_bytes)).unwrap_or(limits.memory_bytes());
-        ModuleLimits::new(fuel, memory).map_err(|error| refused(error.to_string()))?;
-        if fuel > component.fuel_max {
-            let most = component.fuel_max;
-            let sentence = format!(
-                "{fuel} fuel a call would let this component's stack overflow; at most {most} is allowed"
-            );
-            return Err(refused(sentence));
-        }
         let kept = before.as_ref().map(|it| it.settings.clone()).unwrap_or_default();
         let spec = Spec {
             kind: component.kind,
@@ -158,67 +132,9 @@ impl Arguments {
             component: component.bytes.clone(),
             name,
         };
+        workbench::check(&spec).map_err(|refusal| refused(refusal.sentence))?;
         Ok((spec, owner))
     }
-}
-
-fn read(path: &Path) -> Result<Component, Failure> {
-    let failed = |what: String| {
-        Failure::new(Code::File, Exit::Usage, format!("{} cannot be read: {what}", path.display()))
-    };
-    let size = path.metadata().map_err(|error| failed(error.to_string()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(refused(format!("{} has {size} bytes, a component has at most 1048576", path.display())));
-    }
-    let bytes = Bytes::from(std::fs::read(path).map_err(|error| failed(error.to_string()))?);
-    let checked = check::check(&bytes)
-        .map_err(|refusal| refused(format!("{} is no module: {refusal}", path.display())))?;
-    let kind = match checked.kind() {
-        ModuleKind::Filter => Kind::Filter,
-        ModuleKind::BatchPolicy => Kind::BatchPolicy,
-    };
-    Ok(Component { bytes, kind, fuel_max: checked.fuel_per_call_max() })
-}
-
-fn check_name(name: &str) -> Result<(), Failure> {
-    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_right = (1..=64).contains(&name.len())
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(is_known);
-    if is_right {
-        return Ok(());
-    }
-    let sentence = format!(
-        "{name:?} is no name of a module: a lower-case letter, then lower-case letters, digits and hyphens, at most \
-         64 in all"
-    );
-    Err(refused(sentence).hint("--name gives it another one than the file's"))
-}
-
-fn settings(set: &[String]) -> Result<Vec<Setting>, Failure> {
-    let mut settings = Vec::new();
-    for text in set {
-        let pair = text.split_once('=');
-        let (key, value) =
-            pair.ok_or_else(|| refused(format!("{text:?} is no setting of the form KEY=VALUE")))?;
-        settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
-    }
-    settings.sort_by(|left, right| left.key.cmp(&right.key));
-    let doubled = settings.windows(2).find_map(|pair| match pair {
-        [one, other] if one.key == other.key => Some(one.key.clone()),
-        _ => None,
-    });
-    if let Some(key) = doubled {
-        return Err(refused(format!("setting {key:?} is given twice")));
-    }
-    let bytes: usize = settings.iter().map(|it| it.key.len() + it.value.len()).sum();
-    if settings.len() > SETTINGS_MAX || bytes > SETTINGS_BYTES_MAX {
-        let count = settings.len();
-        return Err(refused(format!(
-            "{count} settings of {bytes} bytes are too many: at most {SETTINGS_MAX} of {SETTINGS_BYTES_MAX} bytes"
-        )));
-    }
-    Ok(settings)
 }
 
 /// A config block holds a new module twice, and the update that removes it has to fit too.
@@ -241,6 +157,29 @@ fn check_room(current: &Current, config: &Config) -> Result<(), Failure> {
     )))
 }
 
+/// Asks the module about its settings, as the orderer will: what it does not take is not sent.
+fn ask(current: &Current, config: &Config, spec: &Spec) -> Result<(), Failure> {
+    let before = modules::find(&current.config, &spec.name).and_then(|before| before.spec.ok());
+    let is_known = before.is_some_and(|before| before.digest == spec.digest);
+    if spec.mode == Mode::Off && is_known {
+        return Ok(());
+    }
+    // Without a config that can be read there is nothing to ask it in, and the orderer says what is wrong with that.
+    let Ok(next) = CurrentConfig::read(current.bundle.channel.clone(), config.clone()) else { return Ok(()) };
+    let asked = Workbench::new(compile_worker::worker())
+        .map_err(|error| error.to_string())
+        .map(|bench| bench.install(spec, &Arc::clone(&next.bundle)));
+    let cause = match asked {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) if error.is_refusal() => return Err(not_installed(&spec.name, &error)),
+        Ok(Err(error)) => error.to_string(),
+        Err(cause) => cause,
+    };
+    // This machine does not run the module; the orderer's may.
+    anstream::eprintln!("note: the module was not asked here about its settings: {}", printable(&cause));
+    Ok(())
+}
+
 /// What whoever installs a module should know.
 fn tell(current: &Current, spec: &Spec) {
     if current.bundle.has_raddle_1_0() {
@@ -255,8 +194,4 @@ fn tell(current: &Current, spec: &Spec) {
              orderers that are not Raddle's stop"
         ),
     }
-}
-
-fn refused(sentence: String) -> Failure {
-    Failure::new(Code::ModuleRefused, Exit::Usage, sentence)
 }

@@ -1,14 +1,17 @@
 //! `raddle module list` and `show`.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
+use raddle_serve::channels::{ModuleReport, ModulesReport};
 use serde::Serialize;
 
-use crate::admin::modules::{self, Installed, ModuleError, Spec};
+use crate::admin::modules::{self, Installed, Mode, ModuleError, Spec};
 use crate::cli::Failure;
 use crate::cli::channel::current::{self, Current};
 use crate::cli::connection::{Flags, block_on};
 use crate::cli::output::{Output, print, print_json, printable};
+use crate::client::{Place, range};
 
 /// Options of `raddle module list`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +46,64 @@ struct View {
     broken: Option<String>,
     #[serde(flatten)]
     spec: Option<SpecView>,
+    /// What it has done on the orderer that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageView>,
+}
+
+#[derive(Serialize)]
+struct UsageView {
+    calls: u64,
+    accepted: u64,
+    refused: u64,
+    faults: BTreeMap<&'static str, u64>,
+    fuel: u64,
+    nanoseconds: u64,
+    refused_by_rules: u64,
+}
+
+impl UsageView {
+    fn of(report: &ModuleReport) -> Self {
+        let faults = [
+            ("out-of-fuel", report.out_of_fuel),
+            ("trapped", report.trapped),
+            ("over-limit", report.over_limit),
+            ("bad-answer", report.bad_answer),
+            ("local", report.local_faults),
+        ];
+        Self {
+            calls: report.calls,
+            accepted: report.accepted,
+            refused: report.refused,
+            faults: faults.into_iter().filter(|(_, count)| *count > 0).collect(),
+            fuel: report.fuel,
+            nanoseconds: report.nanoseconds,
+            refused_by_rules: report.refused_by_rules,
+        }
+    }
+
+    fn text(&self) -> String {
+        let faults = self.faults.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        let each = |total: u64| total.checked_div(self.calls).unwrap_or_default();
+        format!(
+            "asked {} times here: {} accepted, {} refused, {faults} faults; {} fuel and {} µs a call",
+            self.calls,
+            self.accepted,
+            self.refused,
+            each(self.fuel),
+            each(self.nanoseconds) / 1000,
+        )
+    }
+
+    /// What a filter in mode shadow would change.
+    fn compared(&self) -> String {
+        format!(
+            "would refuse {} of the {} envelopes that the rules let pass; the rules themselves refused {}",
+            self.calls.saturating_sub(self.accepted),
+            self.calls,
+            self.refused_by_rules,
+        )
+    }
 }
 
 #[derive(Serialize)]
@@ -65,7 +126,14 @@ impl From<Installed> for View {
             Ok(spec) => (None, Some(SpecView::from(spec))),
             Err(refusal) => (Some(refusal.to_string()), None),
         };
-        Self { key: module.key, mod_policy: module.mod_policy, config_version: module.version, broken, spec }
+        Self {
+            key: module.key,
+            mod_policy: module.mod_policy,
+            config_version: module.version,
+            broken,
+            spec,
+            usage: None,
+        }
     }
 }
 
@@ -86,15 +154,43 @@ impl From<Spec> for SpecView {
     }
 }
 
-fn fetch(flags: &Flags) -> Result<Current, Failure> {
+/// The config, and what the modules in it have done on the orderer that was asked. Only Raddle's orderers tell that.
+fn fetch(flags: &Flags) -> Result<(Current, ModulesReport), Failure> {
     let settings = flags.settings()?;
-    block_on(async { current::fetch(&settings.connect().await?).await })
+    block_on(async {
+        let connection = settings.connect().await?;
+        let current = current::fetch(&connection).await?;
+        if modules::installed(&current.config).is_empty() {
+            return Ok((current, ModulesReport::default()));
+        }
+        let hash = connection.client.certificate_hash();
+        let seek = range(Place::Newest, Place::Newest, false);
+        let request = connection.signer.bound_seek(&connection.channel, &seek, SystemTime::now(), hash)?;
+        let report = connection.client.modules(&request).await.unwrap_or_else(|error| {
+            anstream::eprintln!(
+                "note: what the modules have done is not known: {}",
+                printable(&error.to_string())
+            );
+            ModulesReport::default()
+        });
+        Ok((current, report))
+    })
+}
+
+impl View {
+    fn with_usage(mut self, report: &ModulesReport) -> Self {
+        let name = self.spec.as_ref().map(|spec| spec.name.as_str());
+        let usage = report.modules.iter().find(|usage| Some(usage.name.as_str()) == name);
+        self.usage = usage.map(UsageView::of);
+        self
+    }
 }
 
 /// Lists all modules, in the order in which they are asked.
 pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
-    let current = fetch(&arguments.connection)?;
-    let views: Vec<View> = modules::installed(&current.config).into_iter().map(View::from).collect();
+    let (current, report) = fetch(&arguments.connection)?;
+    let views = modules::installed(&current.config).into_iter();
+    let views: Vec<View> = views.map(|module| View::from(module).with_usage(&report)).collect();
     if arguments.output == Output::Json {
         return print_json(&views);
     }
@@ -105,13 +201,14 @@ pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
     for view in views {
         text.push_str(&match (view.spec, view.broken) {
             (Some(spec), _) => format!(
-                "{}   {}   {}   order {}   {} bytes   sha256 {}\n",
+                "{}   {}   {}   order {}   {} bytes   sha256 {}\n{}",
                 printable(&spec.name),
                 spec.kind,
                 spec.mode,
                 spec.order,
                 spec.component_bytes,
                 spec.sha256,
+                view.usage.map_or(String::new(), |usage| format!("  {}\n", usage.text())),
             ),
             (None, broken) => {
                 format!("{}   {}\n", printable(&view.key), printable(&broken.unwrap_or_default()))
@@ -123,14 +220,16 @@ pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
 
 /// Shows one module.
 pub fn show(arguments: &ShowArguments) -> Result<(), Failure> {
-    let current = fetch(&arguments.connection)?;
+    let (current, report) = fetch(&arguments.connection)?;
     let unknown = || ModuleError::Unknown { name: arguments.name.clone() };
     let view = View::from(modules::find(&current.config, &arguments.name).ok_or_else(unknown)?);
+    let view = view.with_usage(&report);
     if arguments.output == Output::Json {
         return print_json(&view);
     }
     let mut lines = vec![("key", view.key), ("mod policy", view.mod_policy)];
     lines.push(("changed", format!("{} times", view.config_version)));
+    let is_shadow = view.spec.as_ref().is_some_and(|spec| spec.mode == Mode::Shadow.to_string());
     if let Some(spec) = view.spec {
         lines.extend([
             ("name", spec.name),
@@ -143,6 +242,13 @@ pub fn show(arguments: &ShowArguments) -> Result<(), Failure> {
             ("component", format!("{} bytes, sha256 {}", spec.component_bytes, spec.sha256)),
         ]);
         lines.extend(spec.settings.into_iter().map(|(key, value)| ("setting", format!("{key}={value}"))));
+    }
+    if let Some(usage) = view.usage {
+        lines.push(("usage", usage.text()));
+        lines.extend(usage.faults.iter().map(|(class, count)| ("fault", format!("{class}: {count} times"))));
+        if is_shadow {
+            lines.push(("shadow", usage.compared()));
+        }
     }
     lines.extend(view.broken.map(|broken| ("broken", broken)));
     print(

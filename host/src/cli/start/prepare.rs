@@ -4,6 +4,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use bytes::Bytes;
+use raddle_core::ids::ChannelId;
 use raddle_serve::participation::AdminSettings;
 
 use crate::cli::settings::{check_mapped, read_block_0};
@@ -150,7 +151,8 @@ fn bootstrap(settings: &Settings) -> Looked<Option<Bytes>> {
 /// A folder that cannot be read is told when the node starts. A channel that was removed does not come back.
 fn has_ledgers(settings: &Settings) -> bool {
     let ledgers = Ledgers::at(settings.folder.value.join(LEDGERS));
-    ledgers.has_removed() || ledgers.channels().is_ok_and(|channels| !channels.is_empty())
+    let is_some = |channels: std::io::Result<Vec<ChannelId>>| channels.is_ok_and(|all| !all.is_empty());
+    ledgers.has_removed() || is_some(ledgers.channels()) || is_some(ledgers.being_joined())
 }
 
 /// Whether the folder is one, or can become one.

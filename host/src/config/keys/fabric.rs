@@ -19,7 +19,7 @@ const V3: Versions = Versions::V3;
 
 // === why a key has no effect: what stands behind its name and a semicolon ===
 
-const CLUSTER: &str = "orderers do not speak to one another here: the log is between them";
+const CLUSTER: &str = "orderers ask one another for a joined channel's blocks only: the log is between them";
 const RAFT: &str = "no channel is ordered by Raft here";
 const LIBRARY: &str = "librdkafka does this by rules of its own";
 const PINGS: &str = "clients may ping as often as they like";
@@ -88,9 +88,9 @@ pub(in super::super) const ORDERER: Schema = Schema {
         idle("General.Cluster.ListenPort", PORT, "", ALL, CLUSTER),
         idle("General.Cluster.ServerCertificate", Path, "", ALL, CLUSTER),
         idle("General.Cluster.ServerPrivateKey", Path, "", ALL, CLUSTER),
-        idle("General.Cluster.ClientCertificate", Path, "", ALL, CLUSTER),
-        idle("General.Cluster.ClientPrivateKey", Path, "", ALL, CLUSTER),
-        idle("General.Cluster.RootCAs", Paths, "", ALL, CLUSTER),
+        works("General.Cluster.ClientCertificate", Path, "", ALL),
+        works("General.Cluster.ClientPrivateKey", Path, "", ALL),
+        works("General.Cluster.RootCAs", Paths, "", ALL),
         idle("General.Cluster.DialTimeout", Duration, "5s", ALL, CLUSTER),
         idle("General.Cluster.RPCTimeout", Duration, "7s", ALL, CLUSTER),
         idle("General.Cluster.ReplicationBufferSize", Integer, "20971520", ALL, CLUSTER),

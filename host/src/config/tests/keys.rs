@@ -61,14 +61,15 @@ fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Listeners' TLS wants files; it has tests of its own.
-fn is_of_a_listener(key: &Key) -> bool {
-    ["General.TLS.", "Admin.TLS."].iter().any(|section| key.name.starts_with(section))
+/// TLS wants files; it has tests of its own.
+fn is_of_tls(key: &Key) -> bool {
+    let sections = ["General.TLS.", "Admin.TLS.", "General.Cluster.Client", "General.Cluster.RootCAs"];
+    sections.iter().any(|section| key.name.starts_with(section))
 }
 
 #[test]
 fn every_key_of_fabric_is_taken_and_has_an_effect_or_is_warned_of() {
-    for key in ORDERER.keys.iter().filter(|key| !is_of_a_listener(key)) {
+    for key in ORDERER.keys.iter().filter(|key| !is_of_tls(key)) {
         let mut set = vec![(key.name, example(key))];
         set.extend(beside(key.name));
         if let Fate::With(other) = key.fate {
@@ -104,7 +105,7 @@ fn every_key_that_works_reaches_the_node() {
         format!("{plain:?}{tls:?}{:?}", secrets.map(|sasl| sasl.password.clone()))
     };
     let keys = ORDERER.keys.iter().chain(RADDLE.keys).filter(|key| key.fate == Fate::Works);
-    for key in keys.filter(|key| !is_of_a_listener(key) && key.name != "General.BCCSP.Default") {
+    for key in keys.filter(|key| !is_of_tls(key) && key.name != "General.BCCSP.Default") {
         let is_fabrics = ORDERER.find(key.name).is_some();
         let example = match key.name {
             "Ordering.kafka" | "Ordering.etcdraft" => "['a:1']",
@@ -215,7 +216,7 @@ fn variables_that_nobody_reads_are_warned_of() {
         ("ORDERER_KAFKA_RETRY_LONGTOTAL", "1s"),
         ("ORDERER_GENERAL_LOGLEVEL", "info"),
         ("ORDERER_ABSENT", "x"),
-        ("ORDERER_GENERAL_CLUSTER_ROOTCAS", "[a, b]"),
+        ("ORDERER_GENERAL_CLUSTER_LISTENPORT", "1"),
         ("PATH", "/bin"),
     ];
     let settings = load(EMPTY, "", &set).unwrap();
@@ -224,8 +225,8 @@ fn variables_that_nobody_reads_are_warned_of() {
         warnings,
         [
             "$ORDERER_ABSENT  no such variable; unset it",
-            "$ORDERER_GENERAL_CLUSTER_ROOTCAS  General.Cluster.RootCAs: it has no effect; \
-             orderers do not speak to one another here: the log is between them",
+            "$ORDERER_GENERAL_CLUSTER_LISTENPORT  General.Cluster.ListenPort: it has no effect; \
+             orderers ask one another for a joined channel's blocks only: the log is between them",
             "$ORDERER_GENERAL_LISTENPROT  no such variable; did you mean $ORDERER_GENERAL_LISTENPORT?",
             "$ORDERER_GENERAL_LOGLEVEL  General.LogLevel: it has no effect; set $FABRIC_LOGGING_SPEC",
             "$ORDERER_KAFKA_RETRY_LONGTOTAL  Kafka.Retry.LongTotal: it has no effect; brokers are tried for ever",

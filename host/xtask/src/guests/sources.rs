@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use raddle_author::toolchain;
 use sha2::{Digest, Sha256};
-
-use super::toolchain;
 
 /// The contract that guests are built against.
 const WIT: &str = "proto/wit/world.wit";

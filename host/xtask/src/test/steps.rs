@@ -71,6 +71,7 @@ const JAVA: Need = Need {
 const MAVEN: Need = Need { probe: &["mvn", "--version"], what: "Maven (Debian: apt-get install maven)" };
 
 const GO_WIRE: &str = "tests/go-wire";
+const GO_CLIENT: &str = "examples/go-client";
 /// Without C: the library of the Kafka client would have zstd compiled, which takes long.
 const GO_VET: &[&str] = &["env", "CGO_ENABLED=0", "go", "vet", "./..."];
 
@@ -106,6 +107,10 @@ pub static STEPS: &[Step] = &[
     cargo(
         "clippy of the Kafka tests",
         &["clippy", "--release", "--locked", "--workspace", "--test", "kafka", "--", "-D", "warnings"],
+    ),
+    cargo(
+        "clippy of the Go tests",
+        &["clippy", "--release", "--locked", "--workspace", "--test", "go", "--", "-D", "warnings"],
     ),
     // Every test binary runs even after one failed, so that the closing line counts all tests.
     cargo("tests", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]),
@@ -153,6 +158,18 @@ pub static STEPS: &[Step] = &[
     },
     Step {
         tier: Tier::Go,
+        name: "format of the client in Go",
+        needs: &[GO],
+        work: Work::Silent { dir: GO_CLIENT, command: &["gofmt", "-l", "."] },
+    },
+    Step {
+        tier: Tier::Go,
+        name: "go vet of the client",
+        needs: &[GO],
+        work: Work::Command { dir: GO_CLIENT, command: GO_VET },
+    },
+    Step {
+        tier: Tier::Go,
         name: "what Go makes of bytes",
         needs: &[GO],
         work: Work::Golden {
@@ -160,6 +177,11 @@ pub static STEPS: &[Step] = &[
             command: &["go", "run", "."],
             file: "tests/golden/go-wire/cases.jsonl",
         },
+    },
+    Step {
+        tier: Tier::Go,
+        needs: &[C_COMPILER, GO],
+        ..cargo("a client in Go", &["test", "--release", "--locked", "--workspace", "--test", "go"])
     },
     Step {
         tier: Tier::Kafka,

@@ -25,14 +25,22 @@ fn filters_run_by_order_and_name_and_broken_ones_stand_first() {
         shadow,
         broken,
         bad,
+        carried(&Spec {
+            mode: Mode::Shadow,
+            ..with_component(spec("bad-shadow", Kind::Filter), BAD_COMPONENT)
+        }),
+        carried(&Spec { mode: Mode::Off, ..with_component(spec("bad-off", Kind::Filter), BAD_COMPONENT) }),
         ordered("expiration", 9),
     ];
     let set = active(policies.clone(), &bundle(&["V2_0"]));
     let expected = [("y", false), ("z", false), ("b", true), ("c", true), ("a", true), ("expiration", true)];
     assert_eq!(names(&set), expected);
+    let shadows: Vec<_> = set.shadows.iter().map(|spec| spec.name.as_str()).collect();
+    assert_eq!(shadows, ["shadow"], "what is broken, and does not count, is left out");
     assert_eq!(set.batch_policy, Err(WhyShipped::None));
 
-    assert_eq!(names(&active(policies.clone(), &bundle(&[]))), []);
+    let without = active(policies.clone(), &bundle(&[]));
+    assert!(names(&without).is_empty() && without.shadows.is_empty());
     let mut system = bundle(&["V2_0"]);
     system.has_consortiums = true;
     assert_eq!(names(&active(policies, &system)), []);

@@ -127,7 +127,7 @@ fn a_module_is_judged_when_it_is_installed_or_changed() {
     assert_eq!(Try::from(from_ref(&bad), from_ref(&bad)).result(), Ok(vec![]));
     assert_eq!(Try::from(&[bad], &[]).result(), Ok(vec![]));
     let shadow = Spec { mode: Mode::Shadow, ..filter() };
-    assert_eq!(Try::from(&[filter()], &[shadow]).cause(), Cause::Shadow);
+    assert_eq!(Try::from(&[filter()], from_ref(&shadow)).result(), Ok(vec![shadow]));
     let unknown = Try { new: config([("raddle.x".to_owned(), policy_of(""))]), ..Try::from(&[], &[]) };
     assert_eq!(unknown.cause(), Cause::UnknownKey);
     let not_ours = Try { new: config([("Readers".to_owned(), policy_of(""))]), ..Try::from(&[], &[]) };
@@ -138,6 +138,8 @@ fn a_module_is_judged_when_it_is_installed_or_changed() {
 fn modules_need_what_the_channel_must_have() {
     let with =
         |capabilities: &[&str], new: &[Spec]| Try { after: bundle(capabilities), ..Try::from(&[], new) };
+    let shadow = Spec { mode: Mode::Shadow, ..batch_policy() };
+    assert_eq!(with(&["V2_0", "RADDLE_1_0"], &[shadow]).cause(), Cause::Shadow);
     assert_eq!(with(&[], &[filter()]).cause(), Cause::NoResubmission);
     assert_eq!(with(&["V1_1"], &[filter()]).result(), Ok(vec![filter()]));
     assert_eq!(with(&["V2_0"], &[batch_policy()]).cause(), Cause::NoCapability);

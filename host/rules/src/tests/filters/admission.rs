@@ -8,11 +8,11 @@ use raddle_proto::common::Status;
 use super::super::run::bundle;
 use super::run::{RECEIVED, Says, case, engine, hostile, on_guest, settings};
 use crate::admission::{
-    CustomFilter, ExpirationChecks, Filters, NoVerdict, Reason, Refusal, RuleSet, RuleSetError,
+    CustomFilter, ExpirationChecks, Filters, Meter, NoVerdict, Reason, Refusal, RuleSet, RuleSetError,
     StandardFilters,
 };
 use crate::profile::ModuleLimits;
-use crate::{NoLog, PolicyVerdict};
+use crate::{NoLog, PolicyVerdict, Run};
 
 const REFUSES: &[u8] = hostile!("refuses");
 const TELLS: &[u8] = hostile!("tells");
@@ -142,5 +142,41 @@ fn at_readmission_a_failure_of_this_orderer_is_no_verdict() {
         let refusal = rules.readmit(stack, Filters::All, &case).unwrap().unwrap_err();
         assert_eq!(refusal.reason, Reason::Filter { module: "tells".to_owned() });
         assert_eq!(rules.readmit(stack, Filters::Shipped, &case), Ok(Ok(())));
+    });
+}
+
+#[derive(Default)]
+struct Counts {
+    runs: std::sync::Mutex<Vec<(bool, u64)>>,
+    passed_over: std::sync::atomic::AtomicU64,
+}
+
+impl Meter for Counts {
+    fn ran(&self, run: &Run, _took: std::time::Duration) {
+        self.runs.lock().unwrap().push((matches!(run.answer, Ok(Ok(()))), run.fuel_used));
+    }
+
+    fn passed_over(&self) {
+        self.passed_over.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_shadow_is_asked_about_what_the_others_let_pass_and_its_word_does_not_count() {
+    on_guest(|stack| {
+        let mut rules = rules(ExpirationChecks::On, Vec::new()).unwrap();
+        rules.add_shadow(custom("no", 1, REFUSES, &[("sentence", "never")]), Arc::new(NoLog)).unwrap();
+        let counts = Arc::new(Counts::default());
+        rules.count(|name, is_enforced| {
+            (name == "no" && !is_enforced).then(|| Arc::clone(&counts) as Arc<dyn Meter>)
+        });
+        let case = case(&Says::default());
+        for is_admitted in [true, true, false] {
+            assert_eq!(rules.admit(stack, Filters::All, &case), Ok(()));
+            rules.shadow(stack, &case, is_admitted);
+        }
+        let runs = counts.runs.lock().unwrap().clone();
+        assert!(runs.len() == 2 && runs.iter().all(|(accepted, fuel)| !accepted && *fuel > 0), "{runs:?}");
+        assert_eq!(counts.passed_over.load(std::sync::atomic::Ordering::Relaxed), 1);
     });
 }

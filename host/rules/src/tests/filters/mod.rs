@@ -2,7 +2,7 @@
 
 mod admission;
 mod fuel;
-mod guest;
+pub mod guest;
 mod hostile;
 mod imports;
 mod isolation;

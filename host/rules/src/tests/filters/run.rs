@@ -105,7 +105,7 @@ impl Says {
 pub const RECEIVED: Timestamp = Timestamp { seconds: 1_000, nanoseconds: 7 };
 
 /// A marshalled field of bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
     let mut length = bytes.len();
     while length >= 0x80 {

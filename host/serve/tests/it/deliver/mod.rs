@@ -4,5 +4,6 @@ mod any_bytes;
 mod bounds;
 mod changes;
 mod follow;
+mod modules;
 mod reader;
 mod table;

@@ -1,6 +1,5 @@
 //! From a core module to a component with nothing in it that it does not need.
 
-use anyhow::Context;
 use wasmparser::{BinaryReader, Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -19,10 +18,37 @@ const PREAMBLE_BYTES: usize = 8;
 /// What each import's name begins with, and how it ends: the contract's package and version.
 const CONTRACT: (&str, &str) = ("raddle:rules/", "@1.0.0");
 
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// The encoder takes the module for none that a component can be made of.
+    #[error("no component can be made of it: {0}")]
+    Encode(String),
+    /// It is no WebAssembly.
+    #[error("it cannot be read: {0}")]
+    Read(#[from] wasmparser::BinaryReaderError),
+    /// A section is longer than WebAssembly has a number for.
+    #[error("a section of {0} bytes is too long")]
+    Section(usize),
+    /// It imports what the contract does not offer: WASI, say.
+    #[error("imports `{name}` of `{module}`, which no orderer offers")]
+    Import {
+        /// Whose function.
+        module: String,
+        /// The function.
+        name: String,
+    },
+}
+
 /// Makes a component of what the compiler wrote, without names, producers and other custom sections.
-pub fn encode(core_module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let component = ComponentEncoder::default().validate(true).module(core_module)?.encode()?;
-    let component = strip(&component).context("the component cannot be read back")?;
+///
+/// # Errors
+///
+/// See [`ComponentError`].
+pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, ComponentError> {
+    let made = ComponentEncoder::default().validate(true).module(core_module);
+    let made = made.and_then(|mut encoder| encoder.encode());
+    let component = strip(&made.map_err(|error| ComponentError::Encode(format!("{error:#}")))?)?;
     wasmparser::Validator::new().validate_all(&component)?;
     Ok(component)
 }
@@ -32,7 +58,7 @@ pub fn encode(core_module: &[u8]) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 ///
 /// It imports what the contract does not offer: WASI, say.
-pub fn imported_functions(core_module: &[u8]) -> anyhow::Result<Vec<String>> {
+pub fn imported_functions(core_module: &[u8]) -> Result<Vec<String>, ComponentError> {
     let mut functions = Vec::new();
     for payload in Parser::new(0).parse_all(core_module) {
         let Payload::ImportSection(imports) = payload? else {
@@ -42,8 +68,9 @@ pub fn imported_functions(core_module: &[u8]) -> anyhow::Result<Vec<String>> {
             let import = import?;
             let interface =
                 import.module.strip_prefix(CONTRACT.0).and_then(|name| name.strip_suffix(CONTRACT.1));
-            let interface = interface.with_context(|| {
-                format!("imports `{}` of `{}`, which no orderer offers", import.name, import.module)
+            let interface = interface.ok_or_else(|| ComponentError::Import {
+                module: import.module.to_owned(),
+                name: import.name.to_owned(),
             })?;
             functions.push(format!("{interface}.{}", import.name));
         }
@@ -53,7 +80,11 @@ pub fn imported_functions(core_module: &[u8]) -> anyhow::Result<Vec<String>> {
 }
 
 /// Pages of memory that an instance of a core module starts with. What a fresh instance costs grows with them.
-pub fn initial_pages(core_module: &[u8]) -> anyhow::Result<u64> {
+///
+/// # Errors
+///
+/// It is no WebAssembly.
+pub fn initial_pages(core_module: &[u8]) -> Result<u64, ComponentError> {
     let mut pages = 0;
     for payload in Parser::new(0).parse_all(core_module) {
         if let Payload::MemorySection(memories) = payload? {
@@ -66,14 +97,14 @@ pub fn initial_pages(core_module: &[u8]) -> anyhow::Result<u64> {
 }
 
 /// A module or component without its custom sections, those within included.
-fn strip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn strip(binary: &[u8]) -> Result<Vec<u8>, ComponentError> {
     let mut reader = BinaryReader::new(binary, 0);
     let mut stripped = reader.read_bytes(PREAMBLE_BYTES)?.to_vec();
     // The layer tells a component from a module, whose sections with the same ids are other ones.
     let is_component = stripped.get(6) == Some(&1);
     while !reader.eof() {
         let id = reader.read_u8()?;
-        let size = usize::try_from(reader.read_var_u32()?)?;
+        let size = usize::try_from(reader.read_var_u32()?).unwrap_or(usize::MAX);
         let content = reader.read_bytes(size)?;
         match id {
             section::CUSTOM => {}
@@ -86,9 +117,9 @@ fn strip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(stripped)
 }
 
-fn push_section(binary: &mut Vec<u8>, id: u8, content: &[u8]) -> anyhow::Result<()> {
+fn push_section(binary: &mut Vec<u8>, id: u8, content: &[u8]) -> Result<(), ComponentError> {
     binary.push(id);
-    let mut size = u32::try_from(content.len())?;
+    let mut size = u32::try_from(content.len()).map_err(|_| ComponentError::Section(content.len()))?;
     // LEB128: seven bits a byte, lowest first, the top bit on all but the last.
     while size >= 0x80 {
         binary.push((size & 0x7f) as u8 | 0x80);

@@ -1,13 +1,12 @@
 //! Finding a compiler that makes WebAssembly, and calling it so that its bytes do not depend on the machine.
 
 use std::env;
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
-
-use crate::repository;
 
 /// The target of all guests.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -19,7 +18,7 @@ const LINKER_VARIABLE: &str = "RADDLE_GUEST_LINKER";
 const LINKER_MAJOR_MIN: u32 = 20;
 
 /// What to do when no toolchain is found.
-pub const NONE_FOUND: &str = "no Rust toolchain here can build for wasm32-unknown-unknown; install one of:\n  \
+const NONE_FOUND: &str = "no Rust toolchain here can build for wasm32-unknown-unknown; install one of:\n  \
     rustup target add wasm32-unknown-unknown\n  \
     apt-get install --no-install-recommends rustc-web rust-web-src   (Debian 12 or later; rustc and its sources)\n\
     with a linker: rust-lld of any rustup toolchain, or `wasm-ld` of LLVM 20 or later (Debian: lld-22); \
@@ -52,6 +51,53 @@ struct Linker {
     version: String,
 }
 
+/// What is built, and how the result is kept from depending on where.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    /// Folder of the workspace.
+    pub workspace: &'a Path,
+    /// Stands as `/src` in whatever the compiler writes down.
+    pub root: &'a Path,
+    /// Where cargo builds, instead of where it would. All that is built there with the same `root` shares one std.
+    pub target: Option<&'a Path>,
+    /// More arguments of `cargo build`: what to build.
+    pub arguments: &'a [&'a str],
+}
+
+/// Why nothing was built.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolchainError {
+    /// Nothing here makes WebAssembly.
+    #[error("{NONE_FOUND}")]
+    None,
+    /// A variable names what can build no guests.
+    #[error("{variable}={} can build no guests", .path.display())]
+    Named {
+        /// The variable.
+        variable: &'static str,
+        /// What it names.
+        path: PathBuf,
+    },
+    /// There is no cargo, or no home for it.
+    #[error("cargo cannot be started: {0}")]
+    Cargo(#[from] io::Error),
+    /// Cargo has said why, on standard error.
+    #[error("cargo does not build it with {toolchain}")]
+    Failed {
+        /// The toolchain, with its paths.
+        toolchain: String,
+    },
+    /// Cargo's report is not what it was.
+    #[error("cargo says `{line}`, which cannot be read")]
+    Report {
+        /// A line of it.
+        line: String,
+    },
+    /// Nothing that was built is a module.
+    #[error("cargo built no WebAssembly module; `crate-type = [\"cdylib\"]` in Cargo.toml makes one")]
+    NoModule,
+}
+
 /// A core module that cargo built.
 pub struct Artifact {
     /// The guest's name, words separated by `-`.
@@ -62,17 +108,30 @@ pub struct Artifact {
     pub path: PathBuf,
 }
 
-/// The usable toolchains, the preferred one first.
-pub fn candidates() -> anyhow::Result<Vec<Toolchain>> {
+/// The usable toolchains, the preferred one first. There may be none.
+///
+/// # Errors
+///
+/// [`ToolchainError::Named`].
+pub fn candidates() -> Result<Vec<Toolchain>, ToolchainError> {
     if let Some(rustc) = env::var_os(RUSTC_VARIABLE) {
-        let toolchain = Toolchain::probe(Path::new(&rustc));
-        let complaint = || format!("{RUSTC_VARIABLE}={} can build no guests", rustc.display());
-        return Ok(vec![toolchain.with_context(complaint)?]);
+        let path = PathBuf::from(rustc);
+        let named = || ToolchainError::Named { variable: RUSTC_VARIABLE, path: path.clone() };
+        return Ok(vec![Toolchain::probe(&path).ok_or_else(named)?]);
     }
     Ok([Path::new("rustc"), Path::new("/usr/bin/rustc")].into_iter().filter_map(Toolchain::probe).collect())
 }
 
 impl Toolchain {
+    /// The first of the [`candidates`].
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn find() -> Result<Self, ToolchainError> {
+        candidates()?.into_iter().next().ok_or(ToolchainError::None)
+    }
+
     /// What there is to the compiler at this path, if it can build guests.
     fn probe(rustc: &Path) -> Option<Self> {
         let version = output(Command::new(rustc).arg("-V"))?;
@@ -86,6 +145,7 @@ impl Toolchain {
     }
 
     /// The toolchain in one line. Two with the same line are expected to make the same bytes.
+    #[must_use]
     pub fn identity(&self) -> String {
         let std = if self.builds_std { "std from source" } else { "std as installed" };
         let lld_major = self.linker.version.split('.').next().unwrap_or_default();
@@ -93,37 +153,45 @@ impl Toolchain {
     }
 
     /// [`identity`](Self::identity), with paths and the linker's full version.
+    #[must_use]
     pub fn details(&self) -> String {
         let (rustc, linker) = (self.rustc.display(), self.linker.path.display());
         format!("{} ({rustc}; {linker}, LLD {})", self.identity(), self.linker.version)
     }
 
-    /// Builds a workspace, and lists the core modules. All that is built with the flags and the target folder of
-    /// `guests` shares one std.
-    pub fn build(&self, workspace: &Path, guests: &Path) -> anyhow::Result<Vec<Artifact>> {
-        let mut command = Command::new(repository::cargo());
+    /// Builds with cargo, and lists the core modules. What cargo says passes through to standard error.
+    ///
+    /// # Errors
+    ///
+    /// See [`ToolchainError`].
+    pub fn build(&self, build: &Build<'_>) -> Result<Vec<Artifact>, ToolchainError> {
+        let mut command = Command::new(cargo());
         command
-            .args(["build", "--release", "--workspace", "--lib", "--examples", "--locked"])
-            .args(["--target", TARGET, "--message-format=json-render-diagnostics", "--target-dir"])
-            .arg(guests.join("target"))
-            .current_dir(workspace)
+            .args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"])
+            .args(build.arguments)
+            .current_dir(build.workspace)
             .env("RUSTC", &self.rustc)
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker.path)
-            .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(guests)?.join("\u{1f}"))
+            .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(build.root)?.join("\u{1f}"))
             .stderr(Stdio::inherit());
+        if let Some(target) = build.target {
+            command.arg("--target-dir").arg(target);
+        }
         if self.builds_std {
             command
                 .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features="])
                 .env("RUSTC_BOOTSTRAP", "1");
         }
-        let output = command.output().context("cargo cannot be started")?;
-        ensure!(output.status.success(), "the guests do not build with {}", self.details());
-        artifacts(&String::from_utf8(output.stdout)?)
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(ToolchainError::Failed { toolchain: self.details() });
+        }
+        artifacts(&String::from_utf8_lossy(&output.stdout))
     }
 
-    fn rustflags(&self, guests: &Path) -> anyhow::Result<Vec<String>> {
+    fn rustflags(&self, root: &Path) -> io::Result<Vec<String>> {
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-        let mut flags = vec![remap(guests, "/src"), remap(&cargo_home()?, "/cargo")];
+        let mut flags = vec![remap(root, "/src"), remap(&cargo_home()?, "/cargo")];
         // An installed std has its way of panicking compiled in.
         let recipe = RECIPE.iter().filter(|flag| self.builds_std || flag.starts_with("-Clink-arg"));
         flags.extend(recipe.map(|flag| (*flag).to_owned()));
@@ -156,10 +224,18 @@ impl Linker {
     }
 }
 
-fn cargo_home() -> anyhow::Result<PathBuf> {
+/// The cargo that runs this program, or the one on the path.
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn cargo_home() -> io::Result<PathBuf> {
     match env::var_os("CARGO_HOME") {
         Some(home) => Ok(PathBuf::from(home)),
-        None => Ok(env::home_dir().context("neither CARGO_HOME nor HOME is set")?.join(".cargo")),
+        None => match env::home_dir() {
+            Some(home) => Ok(home.join(".cargo")),
+            None => Err(io::Error::other("neither CARGO_HOME nor HOME is set")),
+        },
     }
 }
 
@@ -185,10 +261,11 @@ struct MessageTarget {
     kind: Vec<String>,
 }
 
-fn artifacts(report: &str) -> anyhow::Result<Vec<Artifact>> {
+fn artifacts(report: &str) -> Result<Vec<Artifact>, ToolchainError> {
     let mut artifacts = Vec::new();
     for line in report.lines().filter(|line| line.starts_with('{')) {
-        let message: Message = serde_json::from_str(line).with_context(|| format!("cargo says `{line}`"))?;
+        let message: Message =
+            serde_json::from_str(line).map_err(|_| ToolchainError::Report { line: line.to_owned() })?;
         let Some(target) = message.target.filter(|_| message.reason == "compiler-artifact") else {
             continue;
         };
@@ -203,7 +280,7 @@ fn artifacts(report: &str) -> anyhow::Result<Vec<Artifact>> {
         }));
     }
     if artifacts.is_empty() {
-        bail!("cargo reports no guest");
+        return Err(ToolchainError::NoModule);
     }
     Ok(artifacts)
 }

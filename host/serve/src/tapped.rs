@@ -1,0 +1,78 @@
+//! A socket with something beside it that may watch what is read. What is written passes through as it is.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What stands beside a socket.
+pub trait Tap {
+    /// Reads from the socket; by itself, as if it were not there.
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: Pin<&mut S>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        socket.poll_read(context, buffer)
+    }
+}
+
+/// The bytes that a read has added to the buffer, which held `before`.
+#[must_use]
+pub fn news<'a>(buffer: &'a ReadBuf<'_>, before: usize) -> &'a [u8] {
+    buffer.filled().get(before..).unwrap_or_default()
+}
+
+/// A socket, and what stands beside it.
+#[derive(Debug)]
+pub struct Tapped<S, T> {
+    /// The socket.
+    pub socket: S,
+    /// What stands beside it.
+    pub tap: T,
+}
+
+impl<S: AsyncRead + Unpin, T: Tap + Unpin> AsyncRead for Tapped<S, T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { socket, tap } = &mut *self;
+        tap.poll_read(Pin::new(socket), context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin, T: Unpin> AsyncWrite for Tapped<S, T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}
