@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use crate::{Append, AppendError, Cause, LogIdentity, Readiness};
 
 use super::client::Listener;
-use super::failure::{Failure, Reason};
+use super::failure::{Failure, Reason, WRITE};
 use super::lock;
 use super::producer::{Client, Producer, Producers};
 use super::supervisor::Event;
@@ -311,12 +311,12 @@ impl Channel {
     }
 
     /// What an append's failure is due to: what the channel says, or nothing better than that it failed.
-    fn cause_of(&self, code: RDKafkaErrorCode) -> Cause {
+    fn cause_of(&self, code: RDKafkaErrorCode, producer: Option<&Client>) -> Cause {
         let failure = match code {
             RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::PurgeQueue => {
-                Failure::Producer { reason: Reason::new(code) }
+                producer.and_then(Client::failure).unwrap_or(Failure::Producer { reason: Reason::new(code) })
             }
-            _ => Failure::of_code(code, self.topic(), "write", Reason::new(code)),
+            _ => Failure::of_code(code, self.topic(), WRITE, Reason::new(code)),
         };
         Cause::new(failure)
     }
@@ -394,7 +394,7 @@ impl Sent {
                     let topic = channel.topic().to_owned();
                     Cause::new(Failure::RecordTooLarge { topic, size_bytes })
                 }
-                code => channel.cause_of(code),
+                code => channel.cause_of(code, producer),
             };
             (code, cause)
         });

@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::failure::{Brokers, Failure, Reason};
 use super::lock;
-use super::reader::GATHERING;
+use super::reader::{GATHERING, SILENCE};
 use super::settings::{SaslMechanism, Settings};
 use super::supervisor::Event;
 
@@ -216,6 +216,9 @@ pub(super) fn consumer(settings: &Settings) -> ClientConfig {
         .set("queued.min.messages", "1")
         .set("queued.max.messages.kbytes", (settings.read_ahead_bytes >> 10).clamp(1, 2_097_151).to_string())
         .set("fetch.queue.backoff.ms", ms(GATHERING))
+        // One request to a broker is under way at a time, for all channels that have nothing waiting. A channel whose
+        // records have just been taken is in the next one, and must not wait for the silence of the others to end.
+        .set("fetch.wait.max.ms", ms(SILENCE))
         .set("receive.message.max.bytes", largest.clamp(100_000_000, 2_147_483_647).to_string());
     config
 }

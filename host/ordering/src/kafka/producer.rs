@@ -26,8 +26,9 @@ pub(super) const KEY: &[u8] = b"0";
 /// The partition that holds a channel.
 pub(super) const PARTITION: i32 = 0;
 
-/// How long the thread may sleep when there is nothing to answer; it wakes at once when there is.
-const POLL: Duration = Duration::from_millis(100);
+/// How long the thread may sleep when the client has nothing to say. A stop waits for it, and the library spins through
+/// the last millisecond of it.
+const POLL: Duration = Duration::from_millis(500);
 
 /// A producer, and the thread that hands out its answers.
 #[derive(Debug)]
@@ -96,15 +97,7 @@ impl Producer {
 
     /// Why the library has given it up, if it has.
     pub(super) fn failure(&self) -> Option<Failure> {
-        let (code, words) = self.client.0.client().fatal_error()?;
-        let reason = Reason::new(words);
-        Some(match code {
-            RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::UnsupportedFeature
-            | RDKafkaErrorCode::UnsupportedVersion => Failure::Idempotence { reason },
-            _ => Failure::Producer { reason },
-        })
+        self.client.failure()
     }
 
     /// Waits until all is answered, or the time is over; then answers what is left.
@@ -131,6 +124,19 @@ impl Drop for Producer {
 // === impl Client ===
 
 impl Client {
+    /// Why the library has given it up, if it has.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let (code, words) = self.0.client().fatal_error()?;
+        let reason = Reason::new(words);
+        Some(match code {
+            RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::UnsupportedFeature
+            | RDKafkaErrorCode::UnsupportedVersion => Failure::Idempotence { reason },
+            _ => Failure::Producer { reason },
+        })
+    }
+
     /// Puts a record at the end of its channel.
     ///
     /// # Errors

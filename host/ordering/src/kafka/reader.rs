@@ -30,6 +30,10 @@ const RECHECK_TICKS: u32 = 10;
 /// alone is read at once.
 pub(super) const GATHERING: Duration = Duration::from_millis(5);
 
+/// How long a broker holds a fetch when none of the channels in it has a record. A busy channel beside silent ones is
+/// fetched this often, and an idle node asks its brokers 50 times a second.
+pub(super) const SILENCE: Duration = Duration::from_millis(20);
+
 /// A place in a channel.
 pub(super) struct Reader {
     shared: Arc<Shared>,

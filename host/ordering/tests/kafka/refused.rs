@@ -1,10 +1,12 @@
 //! What Kafka does not do for us, and what the channel says then.
 
-use raddle_ordering::AppendError;
-use raddle_ordering::kafka::{Sasl, SaslMechanism, Settings};
+use std::fs;
 
-use crate::broker::WITH_USERS;
-use crate::conformance::{append, identity};
+use raddle_ordering::AppendError;
+use raddle_ordering::kafka::{Failure, Sasl, SaslMechanism, Settings};
+
+use crate::broker::{WITH_USERS, tool};
+use crate::conformance::{append, identity, read};
 use crate::{Admin, Broker, new_channel, open, settings, wait_for_cause};
 
 #[test]
@@ -62,4 +64,57 @@ fn users_that_kafka_refuses_are_told_so() {
 
     let nobody = open(settings(&broker));
     wait_for_cause(&nobody, &channel, "no Kafka broker of");
+}
+
+/// Lets `guest` do something, by Kafka's own tool.
+fn grant(broker: &Broker, operation: &str, topic: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
+                 org.apache.kafka.common.security.plain.PlainLoginModule required username=\"ann\" \
+                 password=\"right\";\n";
+    fs::write(folder.path().join("admin.properties"), admin).unwrap();
+    let address = broker.address();
+    let arguments = [
+        &["--bootstrap-server", &address, "--command-config", "admin.properties", "--add"][..],
+        &["--allow-principal", "User:guest", "--operation", operation, "--topic", topic],
+    ];
+    let output = tool(folder.path(), "kafka.admin.AclCommand", &arguments.concat());
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_user_who_may_only_read_is_told_so_and_reads() {
+    let broker = Broker::start(WITH_USERS);
+    let as_user = |user: &str, password: &str, is_idempotent: bool| {
+        let sasl = Sasl { mechanism: SaslMechanism::Plain, user: user.into(), password: password.into() };
+        open(Settings { sasl: Some(sasl), is_idempotent, ..settings(&broker) })
+    };
+    let channel = new_channel();
+    let log = as_user("ann", "right", true);
+    identity(&log, &channel);
+    append(&log, &channel, "x").unwrap();
+    grant(&broker, "Read", &channel.0);
+
+    let guest = as_user("guest", "guest", false);
+    let refused = append(&guest, &channel, "y").unwrap_err();
+    // It was sent, and nobody says whether an earlier try of it had arrived.
+    let AppendError::OutcomeUnknown { cause } = &refused else { panic!("{refused}") };
+    let why = cause.to_string();
+    assert!(
+        why.starts_with(&format!("the Kafka user may not write to topic {channel}: grant it READ, ")),
+        "{why}"
+    );
+    assert!(cause.get().downcast_ref::<Failure>().unwrap().lets_read(), "{why}");
+    assert_eq!(read(&guest, &channel, 0, 1)[0].value, "x");
+
+    // Who may write nowhere may not begin to write idempotently.
+    let guest = as_user("guest", "guest", true);
+    let refused = append(&guest, &channel, "y").unwrap_err();
+    // The library may have had the record already when it learned that it may not begin.
+    assert!(refused.to_string().contains(": Kafka does not take idempotent records: "), "{refused}");
+
+    grant(&broker, "Write", &channel.0);
+    let guest = as_user("guest", "guest", true);
+    identity(&guest, &channel);
+    append(&guest, &channel, "z").unwrap();
 }

@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{Offset as Place, TopicPartitionList};
 
-use super::super::failure::{Failure, Reason};
+use super::super::failure::{Failure, Reason, WRITE};
 use super::super::producer::{KEY, PARTITION};
 use super::super::settings::Settings;
 use super::super::{client, lock};
@@ -96,7 +96,7 @@ pub(super) fn write(settings: &Settings, topic: &str, patience: Duration) -> Res
             None => {}
             Some(Ok(()) | Err(RDKafkaErrorCode::InvalidRequiredAcks)) => return Ok(()),
             Some(Err(code)) => {
-                return Err(Failure::of_code(code, topic, "write to", Reason::new(code)).into());
+                return Err(Failure::of_code(code, topic, WRITE, Reason::new(code)).into());
             }
         }
     }
