@@ -11,6 +11,7 @@ fn main() -> io::Result<()> {
     for (name, folder) in [
         ("TEMPLATES", here.join("templates")),
         ("SDK", root.join("guest-filters/sdk")),
+        ("SDK_C", root.join("guest-filters/sdk-c")),
         ("CONTRACT", root.join("proto/wit")),
     ] {
         println!("cargo::rerun-if-changed={}", folder.display());

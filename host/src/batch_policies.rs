@@ -11,20 +11,26 @@ use raddle_rules::shipped::BATCH_COUNT_AND_BYTES;
 use raddle_rules::store::{CustomBatchPolicy, Effort, ModuleStore};
 use raddle_rules::{BatchEngine, BatchModule, GuestStack, LoadError, Settings};
 
-use crate::node::GuestLog;
+use crate::node::{GuestLog, Meters};
 
 /// Batch policies, on one guest thread.
 pub struct ConfigBatchPolicies {
     shipped: BatchModule,
     store: Arc<ModuleStore>,
     stack: GuestStack,
+    meters: Option<Arc<Meters>>,
 }
 
 impl ConfigBatchPolicies {
     /// Where a channel has none of its own, `shipped` cuts; the channels' own come from `store`.
     #[must_use]
     pub const fn new(shipped: BatchModule, store: Arc<ModuleStore>, stack: GuestStack) -> Self {
-        Self { shipped, store, stack }
+        Self { shipped, store, stack, meters: None }
+    }
+
+    /// What the channels' own do is counted here.
+    pub(crate) fn counted(self, meters: Arc<Meters>) -> Self {
+        Self { meters: Some(meters), ..self }
     }
 }
 
@@ -44,26 +50,27 @@ impl BatchPolicies for ConfigBatchPolicies {
         let channel = config.channel();
         let prepared = match active_modules(&config.config, &config.bundle, &*self.store).batch_policy {
             Ok(spec) => match self.store.prepare_batch_policy(&channel.0, &spec, Effort::Loose) {
-                Ok(prepared) => Ok(prepared),
+                Ok(prepared) => Ok((prepared, Some(spec))),
                 // The same on every orderer, for ever.
                 Err(error) if error.is_verdict() => Err(error.to_string()),
                 Err(error) => return Err(local(error)),
             },
             Err(why) => Err(why.to_string()),
         };
-        let chosen = prepared.unwrap_or_else(|why| {
+        let (chosen, own) = prepared.unwrap_or_else(|why| {
             tracing::debug!(%channel, why, "the shipped batch policy cuts the channel's blocks");
-            CustomBatchPolicy {
-                module: self.shipped.clone(),
-                settings: Settings::default(),
-                limits: ModuleLimits::default(),
-            }
+            let (settings, limits) = (Settings::default(), ModuleLimits::default());
+            (CustomBatchPolicy { module: self.shipped.clone(), settings, limits }, None)
         });
         let CustomBatchPolicy { module, settings, limits } = chosen;
         let bundle = Arc::clone(&config.bundle);
-        let log = Arc::new(GuestLog::new(channel.clone(), module.name()));
-        let policy = module.bind(self.stack, bundle, settings, limits, log).map_err(local)?;
-        Ok(Rc::new(policy))
+        let log = |name: &str| Arc::new(GuestLog::new(channel.clone(), name));
+        let policy = module.bind(self.stack, bundle, settings, limits, log(module.name())).map_err(local)?;
+        let meters = self.meters.as_ref();
+        Ok(match meters.and_then(|meters| meters.of_batch_policy(channel, own.as_ref(), log)) {
+            Some(meter) => Rc::new(policy.counted(meter)),
+            None => Rc::new(policy),
+        })
     }
 }
 

@@ -1,5 +1,8 @@
 //! An orderer in this process: its log, its ledgers, its node, and the socket on which it is served.
 
+mod sites;
+
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,14 +11,15 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use raddle_core::bundle::{GenesisError, read_genesis};
+use raddle_core::ids::ChannelId;
 use raddle_rules::artifact::CompileWorker;
 use raddle_serve::channels::Channels;
-use raddle_serve::participation::{AdminServer, AdminSettings, Participation};
-use raddle_serve::server::{Server, ServerError, ServerSettings};
-use raddle_serve::tls::{Acceptor, ClientAuthorities, Protocol, TlsSettings};
-use tokio::net::TcpListener;
+use raddle_serve::guard::Guard;
+use raddle_serve::participation::AdminSettings;
+use raddle_serve::server::{Health, Server, ServerError, ServerSettings};
+use raddle_serve::tls::{Acceptor, ClientAuthorities, TlsSettings};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -25,14 +29,19 @@ use crate::identity::Signer;
 use crate::logs::{MappedLogs, Mapping};
 use crate::node::{
     Channel, Doing, Ledgers, Modules, Node, NodeError, NodeParts, NodeSettings, Observer, ReadOnly,
-    RemovalError, ResumeError, StartError,
+    RemovalError, ResumeError, StartError, Suspicions,
 };
+use crate::operations::{Counted, Counting, NodeOperations, OperationsListener};
+use sites::{Site, Socket};
 
 /// How long the socket waits for the channels to order. Most do at once.
 const BEGIN_MAX: Duration = Duration::from_secs(3);
 
 /// How long a stop waits for those who are about to let go of a channel, as streams that have ended.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a stop waits for channels to commit what is cut.
+const CHANNELS_MAX: Duration = Duration::from_secs(10);
 
 /// Where ledgers are, in an orderer's folder.
 pub const LEDGERS: &str = "ledgers";
@@ -62,6 +71,8 @@ pub struct OrdererSettings {
     pub server: ServerSettings,
     /// Where and how its admins are served; none: they are not.
     pub admin: Option<AdminListener>,
+    /// Where and how its operators are served; none: they are not.
+    pub operations: Option<OperationsListener>,
 }
 
 /// Where admins are served, and how.
@@ -105,6 +116,9 @@ pub enum OrdererError {
     /// The socket cannot be served.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The metrics are none: our bug.
+    #[error("metrics cannot be counted: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// A task of ours panicked.
     #[error("a task of the orderer failed: {0}")]
     Task(#[from] JoinError),
@@ -117,16 +131,12 @@ pub struct Orderer {
     address: SocketAddr,
     certificates: Keeper,
     read_only: Option<ReadOnly>,
+    guard: Arc<Guard>,
+    health: AbortOnDrop,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), ServerError>>,
-    admin: Option<Admin>,
-}
-
-/// The admins' server, at work.
-struct Admin {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
+    admin: Option<Site>,
+    operations: Option<Site>,
 }
 
 impl Orderer {
@@ -149,50 +159,61 @@ impl Orderer {
             node,
             server,
             admin,
+            operations,
         } = settings;
-        let runtime = Handle::current();
+        let (runtime, started) = (Handle::current(), SystemTime::now());
         let identity = Expiry::of("enrollment", signer.certificate());
-        let read_only = ReadOnly::by(&signer, SystemTime::now());
+        let read_only = ReadOnly::by(&signer, started);
         let mut node = NodeSettings { read_only: read_only.clone(), ..node };
-        // The socket first: an address that is taken is the likeliest fault, and nothing has been done by then.
-        let listener = Server::listen(listen).await?;
-        node.upstream.own_port = listener.local_addr().map_or(listen.port(), |own| own.port());
-        let admin = match admin {
-            Some(admin) => Some((AdminServer::listen(admin.listen).await?, admin)),
-            None => None,
-        };
+        // The sockets first: an address that is taken is the likeliest fault, and nothing has been done by then.
+        let Socket { listener, address } = Socket::listen(listen).await?;
+        node.upstream.own_port = address.port();
+        let admin = Socket::for_some(admin, |admin| admin.listen).await?;
+        let operations = Socket::for_some(operations, |operations| operations.listen).await?;
+        let counted = Arc::new(Counted::new()?);
+        let observer = Arc::new(Counting { counted: Arc::clone(&counted), then: observer });
         let opening = Opening { folder, genesis, logs, signer, observer, worker, node, runtime };
-        let Opened { node, started, failed } = spawn_blocking(|| opening.open()).await??;
-        let began = async {
-            for channel in started {
-                // A halt is told by the board, as one that comes later.
-                let _ = channel.board().doing().wait_for(|doing| !matches!(doing, Doing::Starting)).await;
-            }
-        };
-        // Envelopes wait for a channel whose brokers are away, and its blocks are delivered.
-        let _ = timeout(BEGIN_MAX, began).await;
-        let connection_timeout = server.connection_timeout;
-        let mut server = Server::on(listener, Arc::clone(&node) as Arc<dyn Channels>, server).await;
+        let Opened { node, began, failed } = spawn_blocking(|| opening.open()).await??;
+        wait_until_they_order(began).await;
         let mut listeners = Vec::new();
-        if let Some(tls) = tls {
-            let channels = Arc::clone(&node) as Arc<dyn ClientAuthorities>;
-            let settings = tls.listener("General", Some(channels));
-            let acceptor = Acceptor::new(TlsSettings { handshake_max: connection_timeout, ..settings });
-            server = server.with_tls(acceptor.clone());
-            listeners.push(Listener::new(tls, acceptor));
-        }
-        let admin = match admin {
-            Some((listener, admin)) => Some(Admin::start(listener, &node, admin, &mut listeners)?),
-            None => None,
+        let acceptor = acceptor_of_clients(tls, &node, server.connection_timeout, &mut listeners);
+        let server = Server::on(listener, Arc::clone(&node) as Arc<dyn Channels>, server).await;
+        let server = server.with_metrics(Arc::clone(&counted.served));
+        let server = match acceptor {
+            Some(acceptor) => server.with_tls(acceptor),
+            None => server,
         };
+        let admin = admin.map(|(socket, admin)| Site::of_admins(socket, &node, admin, &mut listeners));
+        let operations = operations.map(|(socket, operations)| {
+            let acceptor = sites::acceptor("Operations", operations.tls.clone(), &mut listeners);
+            (socket, operations, acceptor)
+        });
+        let guard = server.guard();
+        let health = AbortOnDrop(tokio::spawn(show_forks(node.suspicions(), server.health())));
         let certificates = Keeper::start(listeners, vec![identity]);
-        let address = server.local_address().map_err(|cause| ServerError::Bind { address: listen, cause })?;
+        let operations = operations.map(|(socket, operations, acceptor)| {
+            let watched = (&certificates, Arc::clone(&guard));
+            let told = NodeOperations::new(&node, operations, counted, watched, started);
+            Site::of_operators(socket, acceptor, told)
+        });
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(server.run(async {
             // A dropped sender stops it too.
             let _ = stopped.await;
         }));
-        Ok(Self { node, failed, address, certificates, read_only, stop, serving, admin })
+        Ok(Self {
+            node,
+            failed,
+            address,
+            certificates,
+            read_only,
+            guard,
+            health,
+            stop,
+            serving,
+            admin,
+            operations,
+        })
     }
 
     /// Ledgers that are there and do not start, and why.
@@ -213,6 +234,28 @@ impl Orderer {
         self.read_only.as_ref()
     }
 
+    /// Who watches over the connections and streams of its clients, and counts them.
+    #[must_use]
+    pub const fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    /// What it is at, a line each: tasks and queues, channels, connections and streams.
+    #[must_use]
+    pub fn dump(&self) -> Vec<String> {
+        let metrics = Handle::try_current().map(|runtime| runtime.metrics());
+        let tasks = metrics.map(|it| {
+            format!(
+                "{} tasks on {} threads, {} of them wait for a thread",
+                it.num_alive_tasks(),
+                it.num_workers(),
+                it.global_queue_depth()
+            )
+        });
+        let (node, guard) = (self.node.dump(), self.guard.dump());
+        tasks.into_iter().chain(node).chain(guard).collect()
+    }
+
     /// Who looks after its certificates.
     #[must_use]
     pub const fn certificates(&self) -> &Keeper {
@@ -225,6 +268,12 @@ impl Orderer {
         self.admin.as_ref().map(|admin| admin.address)
     }
 
+    /// Where its operators are served.
+    #[must_use]
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(|operations| operations.address)
+    }
+
     /// Its channels.
     #[must_use]
     pub const fn node(&self) -> &Arc<Node> {
@@ -234,25 +283,98 @@ impl Orderer {
     /// Takes nothing more, answers what was received, commits what is cut, and cuts nothing. Its files can be opened
     /// again then, unless the caller still has one of its channels.
     ///
+    /// Ends in time whatever clients, brokers and disks do: 2 s each for admins and operators,
+    /// [`ServerSettings::drain_max`] and one second for clients, 10 s for channels, and 5 s for what has let go of
+    /// neither. With the defaults that is below 30 s.
+    ///
     /// # Errors
     ///
     /// The socket failed, or a task of ours did.
     pub async fn stop(self) -> Result<(), OrdererError> {
-        let Self { node, certificates, stop, serving, admin, .. } = self;
+        let Self { node, certificates, health, stop, serving, admin, operations, .. } = self;
+        drop(health);
         if let Some(admin) = admin {
-            let _ = admin.stop.send(());
-            admin.serving.await?;
+            admin.stop().await?;
         }
         let _ = stop.send(());
         let served = serving.await?;
+        // Until here operators can see what it still does.
+        if let Some(operations) = operations {
+            operations.stop().await?;
+        }
         // It knows the node, too.
         drop(certificates);
         let released = node.released();
-        spawn_blocking(move || node.stop()).await?;
+        match timeout(CHANNELS_MAX, spawn_blocking(move || node.stop())).await {
+            Ok(stopped) => stopped?,
+            Err(_) => {
+                tracing::warn!(
+                    "channels do not end in time: their log or disk is waited for; what is acknowledged stays"
+                );
+                return Ok(served?);
+            }
+        }
         if timeout(RELEASE_MAX, released).await.is_err() {
             tracing::warn!("something of this orderer is still at work; its files stay open until that ends");
         }
         Ok(served?)
+    }
+}
+
+/// Waits a little. Envelopes wait for a channel whose brokers are away, and its blocks are delivered.
+async fn wait_until_they_order(channels: Vec<Arc<Channel>>) {
+    let began = async {
+        for channel in channels {
+            // A halt is told by the board, as one that comes later.
+            let _ = channel.board().doing().wait_for(|doing| !matches!(doing, Doing::Starting)).await;
+        }
+    };
+    let _ = timeout(BEGIN_MAX, began).await;
+}
+
+/// The TLS of those who send envelopes and read blocks: channels name whom it trusts beside the settings.
+fn acceptor_of_clients(
+    tls: Option<Tls>,
+    node: &Arc<Node>,
+    handshake_max: Duration,
+    listeners: &mut Vec<Listener>,
+) -> Option<Acceptor> {
+    tls.map(|tls| {
+        let channels = Arc::clone(node) as Arc<dyn ClientAuthorities>;
+        let settings = tls.listener("General", Some(channels));
+        let acceptor = Acceptor::new(TlsSettings { handshake_max, ..settings });
+        listeners.push(Listener::new(tls, acceptor.clone()));
+        acceptor
+    })
+}
+
+/// A task that ends with this.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The name under which health says whether a fork is suspected; of one channel, with `/` and its id behind it.
+pub const FORK_WATCH: &str = "raddle.ForkWatch";
+
+/// Has health say which channels seem to have forked, and which do no more.
+async fn show_forks(mut suspicions: watch::Receiver<Suspicions>, health: Health) {
+    let mut shown = BTreeSet::new();
+    health.set(FORK_WATCH, true).await;
+    loop {
+        let now: BTreeSet<ChannelId> =
+            suspicions.borrow_and_update().keys().map(|(channel, _)| channel.clone()).collect();
+        for channel in now.union(&shown) {
+            health.set(&format!("{FORK_WATCH}/{channel}"), !now.contains(channel)).await;
+        }
+        health.set(FORK_WATCH, now.is_empty()).await;
+        shown = now;
+        if suspicions.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -273,7 +395,7 @@ struct Opening {
 /// A node, its channels, and what does not start.
 struct Opened {
     node: Arc<Node>,
-    started: Vec<Arc<Channel>>,
+    began: Vec<Arc<Channel>>,
     failed: Vec<(PathBuf, OrdererError)>,
 }
 
@@ -295,48 +417,19 @@ impl Opening {
         let node = Node::new(parts, self.node)?;
         let unfinished = node.finish_removals().map_err(no_folder)?.into_iter();
         let mut failed: Vec<_> = unfinished.map(|(path, error)| (path, OrdererError::from(error))).collect();
-        let mut started = Vec::new();
+        let mut began = Vec::new();
         for genesis in self.genesis {
             let channel = read_genesis(genesis.clone())?.config.channel().clone();
-            started.push(node.make_channel(&channel, &genesis)?);
+            began.push(node.make_channel(&channel, &genesis)?);
         }
         for channel in ledgers.channels().map_err(no_folder)? {
             match node.open_channel(&channel) {
-                Ok(channel) => started.push(channel),
+                Ok(channel) => began.push(channel),
                 Err(error) => failed.push((ledgers.path(&channel), error.into())),
             }
         }
         let unjoined = node.resume_joins().map_err(no_folder)?.into_iter();
         failed.extend(unjoined.map(|(path, error)| (path, OrdererError::from(error))));
-        Ok(Opened { node: Arc::new(node), started, failed })
-    }
-}
-
-// === impl Admin ===
-
-impl Admin {
-    /// Serves a node's admins. If it is under TLS it is one more of those whose certificates are looked after.
-    fn start(
-        listener: TcpListener,
-        node: &Arc<Node>,
-        admin: AdminListener,
-        listeners: &mut Vec<Listener>,
-    ) -> Result<Self, ServerError> {
-        let AdminListener { listen, tls, settings } = admin;
-        let address = listener.local_addr().map_err(|cause| ServerError::Bind { address: listen, cause })?;
-        let acceptor = tls.map(|tls| {
-            let settings = TlsSettings { protocol: Protocol::Http1, ..tls.listener("Admin", None) };
-            let acceptor = Acceptor::new(settings);
-            listeners.push(Listener::new(tls, acceptor.clone()));
-            acceptor
-        });
-        let server = AdminServer::on(listener, Arc::clone(node) as Arc<dyn Participation>, settings)
-            .with_tls(acceptor);
-        let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(server.run(async {
-            // A dropped sender stops it too.
-            let _ = stopped.await;
-        }));
-        Ok(Self { address, stop, serving })
+        Ok(Opened { node: Arc::new(node), began, failed })
     }
 }

@@ -1,11 +1,12 @@
-//! Broadcast over loopback, from a client's stream to a durable record and back, while blocks are made of the records.
+//! Broadcast over loopback in one process, from a client's stream to a durable record in any log and back, while blocks
+//! are made of the records.
 //!
 //! Client, server, filters, log and ledger are one process, so CPU an envelope includes the client's. The channel is a
 //! generated one with the batches of Fabric's own profiles (500 envelopes, 2 MB), the envelope of 2 KB, with a real
 //! identity and signature.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use prost::Message as _;
 use raddle::identity::Signer;
@@ -15,40 +16,18 @@ use raddle::node::{NoObserver, NodeSettings};
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_proto::common;
 use raddle_rules::artifact::CompileWorker;
-use raddle_serve::client::AtomicBroadcastClient;
 use raddle_serve::server::ServerSettings;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Endpoint;
 
-use crate::load;
+use crate::load::{envelope, measure, rate};
 
 /// What an envelope carries.
 const DATA_BYTES: usize = 1200;
 
-/// How long the clients send before anything is measured.
-const WARM: Duration = Duration::from_secs(2);
-
 /// How long each line is measured.
 pub const MEASURED: Duration = Duration::from_secs(4);
 
-/// Prints a line for each number of streams and of envelopes in flight on each.
-pub fn all() {
-    println!(
-        "\n{:<24} {:>14} {:>16} {:>10} {:>10}",
-        "streams × in flight", "envelopes a s", "CPU µs/envelope", "p50 ms", "p99 ms"
-    );
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let scene = Scene::new();
-    for (streams, in_flight) in [(1, 1), (1, 64), (8, 1), (8, 64)] {
-        let figures = runtime.block_on(scene.measure(Mapping::Local, streams, in_flight, WARM, None));
-        figures.print(&format!("{streams} × {in_flight}"));
-    }
-}
-
 /// What was measured of one way to send.
 pub struct Figures {
-    pub count: usize,
     pub per_second: f64,
     pub cpu_us: f64,
     pub p50_ms: f64,
@@ -64,19 +43,12 @@ impl Figures {
         let count = waits.len() as f64;
         let at = |share: f64| waits[(count * share) as usize].as_secs_f64() * 1e3;
         Self {
-            count: waits.len(),
             per_second: count / elapsed.as_secs_f64(),
             cpu_us: used.as_secs_f64() * 1e6 / count,
             p50_ms: at(0.5),
             p99_ms: at(0.99),
             other_us: None,
         }
-    }
-
-    pub fn print(&self, name: &str) {
-        let Self { per_second, cpu_us, p50_ms, p99_ms, .. } = self;
-        let other = self.other_us.map(|it| format!(" {it:>16.1}")).unwrap_or_default();
-        println!("{name:<24} {per_second:>14.0} {cpu_us:>16.1} {p50_ms:>10.2} {p99_ms:>10.2}{other}");
     }
 }
 
@@ -94,7 +66,7 @@ impl Scene {
         let network = DevNetwork::generate(&path, "127.0.0.1:7050", SystemTime::now()).unwrap();
         let (msp_id, msp_dir) = network.client();
         let client = Signer::from_msp_dir(msp_id, &msp_dir).unwrap();
-        let envelope = load::envelope(&client, DEV_CHANNEL, DATA_BYTES);
+        let envelope = envelope(&client, DEV_CHANNEL, DATA_BYTES);
         Self { network, envelope, _folder: folder }
     }
 
@@ -127,59 +99,32 @@ impl Scene {
             node: NodeSettings::default(),
             server: ServerSettings::default(),
             admin: None,
+            operations: None,
         });
         let orderer = orderer.await.unwrap();
-        let endpoint = format!("http://{}", orderer.address());
-
-        let start = Instant::now() + warm;
-        let clients: Vec<_> = (0..streams)
-            .map(|_| tokio::spawn(client(endpoint.clone(), self.envelope.clone(), in_flight, start)))
-            .collect();
-        tokio::time::sleep_until(start.into()).await;
-        let (cpu_before, other_before) = (cpu(), other.map(cpu_of));
-        let mut waits = Vec::new();
-        for client in clients {
-            waits.extend(client.await.unwrap());
-        }
-        let (elapsed, used) = (start.elapsed(), cpu() - cpu_before);
-        let other_used = other.map(cpu_of).zip(other_before).map(|(after, before)| after - before);
+        let address = orderer.address().to_string();
+        let other_used = async {
+            let other = other?;
+            tokio::time::sleep(warm).await;
+            let before = cpu_of(other);
+            tokio::time::sleep(MEASURED).await;
+            Some(cpu_of(other) - before)
+        };
+        let envelopes = [self.envelope.clone()];
+        let load = measure(&address, &envelopes, (streams, in_flight), None, (warm, MEASURED));
+        let (measured, other_used) = tokio::join!(load, other_used);
         orderer.stop().await.unwrap();
-        let figures = Figures::of(waits, elapsed, used);
-        let other_us = other_used.map(|used| used.as_secs_f64() * 1e6 / figures.count as f64);
-        Figures { other_us, ..figures }
-    }
-}
-
-/// Keeps `in_flight` envelopes on their way until the measured time is over; answers how long each took that was
-/// answered within it.
-async fn client(
-    endpoint: String,
-    envelope: common::Envelope,
-    in_flight: usize,
-    start: Instant,
-) -> Vec<Duration> {
-    let channel = Endpoint::from_shared(endpoint).unwrap().tcp_nodelay(true).connect().await.unwrap();
-    let (sender, receiver) = mpsc::channel(in_flight);
-    for _ in 0..in_flight {
-        sender.send(envelope.clone()).await.unwrap();
-    }
-    let mut client = AtomicBroadcastClient::new(channel);
-    let mut answers = client.broadcast(ReceiverStream::new(receiver)).await.unwrap().into_inner();
-    let mut sent: std::collections::VecDeque<Instant> = vec![Instant::now(); in_flight].into();
-    let mut waits = Vec::new();
-    while let Some(answer) = answers.message().await.unwrap() {
-        assert_eq!(answer.status, 200, "{}", answer.info);
-        let (wait, now) = (sent.pop_front().unwrap().elapsed(), Instant::now());
-        if now >= start {
-            waits.push(wait);
+        let count = measured.taken as f64;
+        let ms = |share: f64| measured.latencies.at(share).as_secs_f64() * 1e3;
+        let each = |used: Duration| used.as_secs_f64() * 1e6 / count;
+        Figures {
+            per_second: rate(&measured),
+            cpu_us: each(measured.cpu.unwrap()),
+            p50_ms: ms(0.5),
+            p99_ms: ms(0.99),
+            other_us: other_used.map(each),
         }
-        if now >= start + MEASURED {
-            break;
-        }
-        sent.push_back(Instant::now());
-        sender.send(envelope.clone()).await.unwrap();
     }
-    waits
 }
 
 /// What this process has used of the processors. (Linux.)
@@ -188,7 +133,7 @@ pub fn cpu() -> Duration {
 }
 
 /// What a process has used of them, by its name under `/proc`.
-fn cpu_of(process: &str) -> Duration {
+pub fn cpu_of(process: &str) -> Duration {
     ticks(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap())
 }
 

@@ -13,7 +13,7 @@ use raddle_rules::artifact::{CompileLimits, CompileWorker, Compiler, InProcess};
 use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, FILTERS};
 
 use crate::filters;
-use crate::median;
+use crate::table::{Row, Table};
 
 /// The argument with which this program compiles one module and says what it took.
 pub const ONE: &str = "compile-one";
@@ -21,30 +21,24 @@ pub const ONE: &str = "compile-one";
 /// Compilations of each module.
 const ROUNDS: usize = 5;
 
-/// Prints a line for each module.
-pub fn all() {
-    println!(
-        "\n{:<28} {:>10} {:>10} | {:>10} {:>10} {:>10} | {:>10} {:>10} | {:>7}",
-        "module", "bytes", "artifact", "worker ms", "CPU ms", "MiB", "here ms", "MiB", "ratio"
-    );
+/// A row for each module.
+pub fn all(table: &mut Table) {
     let shipped = FILTERS.iter().chain([&BATCH_COUNT_AND_BYTES]);
     for (name, bytes) in shipped
         .map(|module| (module.name, module.bytes.to_vec()))
         .chain([("the largest, of plain code", filters::large()), ("a bomb", filters::bomb(3, 0))])
     {
-        line(name, &bytes);
+        rows(table, name, &bytes);
     }
 }
 
 /// What one compilation took.
 struct Took {
     ms: f64,
-    cpu_ms: f64,
     mib: f64,
-    artifact_bytes: usize,
 }
 
-fn line(name: &str, component: &[u8]) {
+fn rows(table: &mut Table, name: &str, component: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(component).unwrap();
     let run = |how: &str| {
@@ -56,28 +50,19 @@ fn line(name: &str, component: &[u8]) {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         let figures: Vec<f64> = text.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
-        Took { ms: figures[0], cpu_ms: figures[1], mib: figures[2], artifact_bytes: figures[3] as usize }
+        Took { ms: figures[0], mib: figures[2] }
     };
     let (mut worker, mut here) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         worker.push(run("worker"));
         here.push(run("here"));
     }
-    let of =
-        |took: &[Took], figure: fn(&Took) -> f64| median(&mut took.iter().map(figure).collect::<Vec<_>>());
-    let mut ratios: Vec<_> = worker.iter().zip(&here).map(|(worker, here)| worker.ms / here.ms).collect();
-    println!(
-        "{:<28} {:>10} {:>10} | {:>10.1} {:>10.1} {:>10.1} | {:>10.1} {:>10.1} | {:>7.2}",
-        name,
-        component.len(),
-        worker[0].artifact_bytes,
-        of(&worker, |took| took.ms),
-        of(&worker, |took| took.cpu_ms),
-        of(&worker, |took| took.mib),
-        of(&here, |took| took.ms),
-        of(&here, |took| took.mib),
-        median(&mut ratios)
-    );
+    let of = |took: &[Took], figure: fn(&Took) -> f64| took.iter().map(figure).collect::<Vec<_>>();
+    let name = format!("compile {name}");
+    let (theirs, ours) = (of(&here, |took| took.ms), of(&worker, |took| took.ms));
+    table.push(Row::beside_rounds(&name, ours, "ms", "wasmtime in the same process", theirs));
+    let (theirs, ours) = (of(&here, |took| took.mib), of(&worker, |took| took.mib));
+    table.push(Row::beside_rounds(format!("{name}: memory"), ours, "MiB", "the same", theirs));
 }
 
 /// Compiles the component in a file; prints milliseconds, those of processors, MiB, and bytes of machine code.

@@ -8,11 +8,14 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message as _;
-use raddle_core::ids::{BlockNumber, ConfigSequence};
+use raddle::client::{Client, Patience, Place, message, range};
+use raddle::identity::Signer;
+use raddle::network::DEV_CHANNEL;
+use raddle_core::ids::{BlockNumber, ChannelId, ConfigSequence};
 use raddle_proto::common::{Block, BlockData, ChannelHeader, Envelope, Header, Payload};
 use raddle_proto::orderer::seek_position::Type;
 use raddle_proto::orderer::{DeliverResponse, SeekInfo, SeekPosition, SeekSpecified, deliver_response};
@@ -33,7 +36,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
-use crate::{Line, Subject};
+use crate::table::{Row, Table};
+use crate::{Line, ROUNDS, Subject};
 
 const DELIVER: &str = "/orderer.AtomicBroadcast/Deliver";
 const PLAIN: &str = "/bench.Plain/Deliver";
@@ -49,9 +53,9 @@ pub fn all(measure: &mut dyn FnMut(Line<'_>)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for (readers, size, name) in [
         (1, 1 << 20, "1 MB"),
-        (8, 1 << 20, "1 MB"),
+        (16, 1 << 20, "1 MB"),
         (1, 20_000, "20 KB"),
-        (8, 20_000, "20 KB"),
+        (16, 20_000, "20 KB"),
         (100, 20_000, "20 KB"),
     ] {
         let memory = Arc::new(Memory::new(size, ROUND_BYTES / size / readers));
@@ -67,6 +71,38 @@ pub fn all(measure: &mut dyn FnMut(Line<'_>)) {
             beside: subject("plain tonic, the same bytes".to_owned(), PLAIN, plain),
         });
     }
+}
+
+/// A row for all blocks of a node that runs, from its disk, for one reader.
+pub fn from_disk(table: &mut Table, address: &str, signer: &Signer) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let channel = ChannelId(DEV_CHANNEL.to_owned());
+    let seek = |start, stop| signer.seek(&channel, &range(start, stop, true), SystemTime::now()).unwrap();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    runtime.block_on(async {
+        let client = Client::connect(address, Patience::default()).await.unwrap();
+        let newest = client.deliver(&seek(Place::Newest, Place::Newest)).next().await.unwrap().unwrap();
+        let last = newest.header.unwrap().number;
+        let reader = connect(address.parse().unwrap(), 1).await.remove(0);
+        let mut plain = None;
+        for _ in 0..ROUNDS {
+            let request = message(&seek(Place::Number(1), Place::Number(last))).encode_to_vec().into();
+            let count = last as usize;
+            let start = Instant::now();
+            let bytes = read(reader.clone(), DELIVER, request, count).await;
+            let mb = bytes as f64 / 1e6;
+            ours.push(start.elapsed().as_secs_f64() * 1e6 / mb);
+            if plain.is_none() {
+                plain = Some(serve_plain(Arc::new(Memory::new(bytes / count, count)), 1).await);
+            }
+            let start = Instant::now();
+            let plain = plain.as_ref().unwrap()[0].clone();
+            read(plain, PLAIN, request_of(last - 1), count).await;
+            theirs.push(start.elapsed().as_secs_f64() * 1e6 / mb);
+        }
+    });
+    let what = "Deliver from block 1, from disk, 1 MB";
+    table.push(Row::beside_rounds(what, ours, "µs", "plain tonic, from memory", theirs));
 }
 
 /// Blocks in memory, and as many messages made of them as one reader gets.
@@ -170,7 +206,7 @@ fn work<'a>(
         runtime.block_on(async {
             let mut readers = Vec::new();
             for client in &clients {
-                let request = request(memory.count as u64 - 1);
+                let request = request_of(memory.count as u64 - 1);
                 readers.push(tokio::spawn(read(client.clone(), path, request, memory.count)));
             }
             for reader in readers {
@@ -180,24 +216,25 @@ fn work<'a>(
     })
 }
 
-async fn read(client: Channel, path: &'static str, request: Bytes, count: usize) {
+async fn read(client: Channel, path: &'static str, request: Bytes, count: usize) -> usize {
     let mut client = Grpc::new(client).max_decoding_message_size(usize::MAX);
     client.ready().await.unwrap();
     let requests = Request::new(tokio_stream::once(request));
     let path = PathAndQuery::from_static(path);
     let mut messages = client.streaming(requests, path, BytesCodec).await.unwrap().into_inner();
-    let mut blocks = 0;
+    let (mut blocks, mut bytes) = (0, 0);
     while let Some(message) = messages.message().await.unwrap() {
         match message.first_byte {
-            0x12 => blocks += 1,
+            0x12 => (blocks, bytes) = (blocks + 1, bytes + message.bytes),
             // SUCCESS, after the last block of Deliver.
             _ => assert_eq!(message.bytes, 3),
         }
     }
     assert_eq!(blocks, count);
+    bytes
 }
 
-fn request(last: u64) -> Bytes {
+fn request_of(last: u64) -> Bytes {
     let mut channel_header = ChannelHeader { channel_id: "mychannel".to_owned(), ..Default::default() };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     channel_header.timestamp.get_or_insert_default().seconds = now.as_secs() as i64;

@@ -15,6 +15,7 @@ use raddle_core::ids::{BlockNumber, ChannelId};
 use raddle_ledger::{Ledger, NewBlock, Settings};
 
 use super::{Line, ROUNDS, Subject};
+use crate::table::{Row, Table};
 
 /// The first argument of a process that fills a ledger until it is killed.
 pub const FILL: &str = "fill-ledger";
@@ -107,7 +108,7 @@ pub fn writes(measure: &mut dyn FnMut(Line<'_>)) {
                 }),
             },
             beside: Subject {
-                name: "file, as many bytes, 2 fdatasyncs".to_owned(),
+                name: "file, as many bytes and syncs".to_owned(),
                 units: commits,
                 work: Box::new(|| {
                     for _ in 0..commits {
@@ -122,18 +123,14 @@ pub fn writes(measure: &mut dyn FnMut(Line<'_>)) {
 }
 
 /// A line for each size of blocks: a ledger of this many bytes, killed in a commit and opened.
-pub fn opens(ledger_bytes: u64) {
-    println!(
-        "\n{:<30} {:>10} {:>16} {:>12} {:>12} {:>14}",
-        "ledger, killed with kill -9", "blocks", "disk per payload", "index MB", "open ms", "open cold ms"
-    );
+pub fn opens(table: &mut Table, ledger_bytes: u64) {
     for (block_bytes, _) in SIZES {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        open(&folder.path().join("ledger"), ledger_bytes, block_bytes);
+        open(table, &folder.path().join("ledger"), ledger_bytes, block_bytes);
     }
 }
 
-fn open(path: &Path, ledger_bytes: u64, block_bytes: usize) {
+fn open(table: &mut Table, path: &Path, ledger_bytes: u64, block_bytes: usize) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .arg(FILL)
         .arg(path)
@@ -160,16 +157,41 @@ fn open(path: &Path, ledger_bytes: u64, block_bytes: usize) {
     let cold = is_cold.then(|| time_open(path).1);
 
     let payload = (height * Blocks::new(block_bytes).next().unwrap().block.len() as u64) as f64;
-    let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
-    println!(
-        "{:<30} {:>10} {:>16.4} {:>12.1} {:>12} {:>14}",
-        format!("{} GB, blocks of {} KB", ledger_bytes / 1_000_000_000, block_bytes / 1_000),
-        height,
-        disk as f64 / payload,
-        index_bytes as f64 / 1e6,
-        ms(warm),
-        cold.map_or_else(|| "-".to_owned(), ms),
-    );
+    let name = format!("killed ledger, {} GB of {} KB", ledger_bytes / 1_000_000_000, block_bytes / 1_000);
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    table
+        .push(Row::new(format!("{name}: disk"), disk as f64 / 1e6, "MB").beside("its blocks", payload / 1e6));
+    table.push(Row::new(format!("{name}: index"), index_bytes as f64 / 1e6, "MB"));
+    table.push(Row::new(format!("{name}: open"), ms(warm), "ms").beside("what is aimed at", 2_000.0));
+    if let Some(cold) = cold {
+        table.push(
+            Row::new(format!("{name}: open, cold"), ms(cold), "ms").beside("what is aimed at", 2_000.0),
+        );
+    }
+}
+
+/// Rows for a commit at a height of a thousand, and at a hundred thousand for each of `scale`.
+pub fn heights(table: &mut Table, scale: usize) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut blocks = Blocks::new(400);
+    let ledger = create(&folder.path().join("ledger"), &mut blocks);
+    let mut fill = |height: usize| {
+        while ledger.height() < height as u64 {
+            let some: Vec<_> = blocks.by_ref().take(1_000.min(height - ledger.height() as usize)).collect();
+            ledger.commit(&some).unwrap();
+        }
+        let commit = |_| {
+            let some: Vec<_> = blocks.by_ref().take(50).collect();
+            let start = Instant::now();
+            some.iter().for_each(|block| ledger.commit(std::slice::from_ref(block)).unwrap());
+            start.elapsed().as_secs_f64() * 1e6 / 50.0
+        };
+        (0..ROUNDS).map(commit).collect::<Vec<f64>>()
+    };
+    let low = fill(1_000);
+    let high = fill(100_000 * scale);
+    let what = format!("commit of a block at height {}", 100_000 * scale);
+    table.push(Row::beside_rounds(what, high, "µs", "at height 1000", low));
 }
 
 fn time_open(path: &Path) -> (u64, Duration) {

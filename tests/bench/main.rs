@@ -1,7 +1,8 @@
-//! What things cost, each beside a peer or a limit measured in the same run.
+//! What things cost, each beside a peer or a limit measured in the same run: one table.
 //!
 //! Figures are medians over several rounds; the ratio is the median of the rounds' ratios, so that it holds when the
-//! machine's speed drifts. `cargo xtask bench` runs this; results are kept in `RESULTS.md` beside this file.
+//! machine's speed drifts. `cargo xtask bench` runs this. What it came to is kept in `recorded.yaml` beside this file;
+//! `--record DAY` writes it there. What differs from it by more than its noise is pointed out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 #[path = "../harness/admin.rs"]
@@ -19,15 +20,19 @@ mod guest;
 mod kafka;
 mod ledger;
 mod load;
-mod memory;
+mod null;
+mod orderer;
 #[path = "../harness/process.rs"]
 mod process;
 mod reload;
 mod restart;
 mod standard;
 mod subjects;
+mod table;
 
 use std::time::{Duration, Instant};
+
+use table::{Row, Table};
 
 /// As the program has it.
 #[global_allocator]
@@ -50,6 +55,39 @@ struct Line<'a> {
     beside: Subject<'a>,
 }
 
+/// A group of benchmarks: its name, and what it does with the table; the number scales what is large.
+type Group = (&'static str, fn(&mut Table, u64));
+
+/// All groups, those that take longest last.
+const GROUPS: &[Group] = &[
+    ("chain", |table, _| subjects::all(&mut |line| table.push(measure(line)))),
+    ("filters", |table, _| {
+        standard::all(&mut |line| table.push(measure(line)));
+        standard::added(table);
+    }),
+    ("compile", |table, _| compile::all(table)),
+    ("deliver", |table, _| deliver::all(&mut |line| table.push(measure(line)))),
+    ("broadcast", |table, _| {
+        orderer::all(table);
+        share(table);
+    }),
+    ("memory", orderer::memory),
+    ("fairness", |table, _| orderer::fairness(table)),
+    ("identities", |table, _| orderer::identities(table)),
+    ("reload", |table, _| reload::all(table)),
+    ("ledger", |table, scale| {
+        ledger::writes(&mut |line| table.push(measure(line)));
+        ledger::heights(table, usize::try_from(scale).unwrap());
+        ledger::opens(table, scale * 1_000_000_000);
+    }),
+    ("channels", |table, _| restart::channels(table)),
+    ("restart", |table, _| restart::all(table)),
+    (NEEDS_JAVA, |table, _| kafka::all(table)),
+];
+
+/// Needs Java and Maven, so only who asks for it gets it.
+const NEEDS_JAVA: &str = "kafka";
+
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     // `cargo bench` and `cargo test --benches` pass flags of the standard harness.
@@ -59,72 +97,55 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some(ledger::FILL) => return ledger::fill(arguments.into_iter().skip(1)),
         Some(compile::ONE) => return compile::one(arguments.into_iter().skip(1)),
+        Some(null::SERVE) => return null::serve(),
         _ => {}
     }
+    let day = arguments.iter().position(|argument| argument == "--record").map(|place| {
+        arguments.remove(place);
+        arguments.remove(place)
+    });
     // `cargo xtask bench ledger 20` measures the ledger alone, and opens one of 20 GB instead of 1.
-    let ledger_gb = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(1_u64);
+    let scale = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(1_u64);
     arguments.retain(|it| !it.starts_with("--") && it.parse::<u64>().is_err());
-    let is_wanted = |group: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == group);
-    println!(
-        "{:<46} {:>10} {:>10} | {:<34} {:>10} | {:>7}",
-        "", "µs a unit", "units a s", "", "µs a unit", "ratio"
-    );
-    if is_wanted("chain") {
-        subjects::all(&mut measure);
+    let unknown: Vec<_> =
+        arguments.iter().filter(|name| !GROUPS.iter().any(|(group, _)| group == name)).collect();
+    let groups: Vec<_> = GROUPS.iter().map(|(name, _)| *name).collect();
+    assert!(unknown.is_empty(), "there is no benchmark {unknown:?}; there are {}", groups.join(", "));
+    let mut table = Table::new();
+    for (name, work) in GROUPS {
+        let is_wanted = arguments.iter().any(|argument| argument == name);
+        if is_wanted || (arguments.is_empty() && *name != NEEDS_JAVA) {
+            work(&mut table, scale);
+        }
     }
-    if is_wanted("filters") {
-        standard::all(&mut measure);
-    }
-    if is_wanted("ledger") {
-        ledger::writes(&mut measure);
-        ledger::opens(ledger_gb * 1_000_000_000);
-    }
-    if is_wanted("deliver") {
-        deliver::all(&mut measure);
-    }
-    if is_wanted("broadcast") {
-        broadcast::all();
-    }
-    // Needs Java and Maven, so only who asks for it gets it.
-    if arguments.iter().any(|argument| argument == "kafka") {
-        kafka::all();
-    }
-    if is_wanted("node") {
-        memory::all();
-    }
-    if is_wanted("reload") {
-        reload::all();
-    }
-    if is_wanted("compile") {
-        compile::all();
-    }
-    if is_wanted("restart") {
-        restart::all();
+    table.finish();
+    if let Some(day) = day {
+        table.record(&day);
     }
 }
 
-/// Times a subject and what it is held against in turn, and prints the medians.
-fn measure(mut line: Line<'_>) {
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+/// A row for what the sandbox has of an envelope's cost, where both were measured.
+fn share(table: &mut Table) {
+    let four = table.find("four filters, a judge that always says yes");
+    let all = table.find("orderer's CPU, 8 × 64, 2 KB");
+    if let (Some(four), Some(all)) = (four, all) {
+        let row = Row::new("four filters, of an envelope's CPU", four, "µs");
+        table.push(row.beside("orderer's CPU, 8 × 64, 2 KB", all));
+    }
+}
+
+/// Times a subject and what it is held against in turn: the median microseconds a unit.
+fn measure(mut line: Line<'_>) -> Row {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let our = time(&mut line.subject);
         let their = time(&mut line.beside);
         if round > 0 {
             ours.push(our);
             theirs.push(their);
-            ratios.push(our / their);
         }
     }
-    let (our, their, ratio) = (median(&mut ours), median(&mut theirs), median(&mut ratios));
-    println!(
-        "{:<46} {:>10.3} {:>10.0} | {:<34} {:>10.3} | {:>7.2}",
-        line.subject.name,
-        our,
-        1e6 / our,
-        line.beside.name,
-        their,
-        ratio
-    );
+    Row::beside_rounds(line.subject.name, ours, "µs", &line.beside.name, theirs)
 }
 
 /// Microseconds a unit.
@@ -133,9 +154,4 @@ fn time(subject: &mut Subject<'_>) -> f64 {
     (subject.work)();
     let elapsed: Duration = start.elapsed();
     elapsed.as_secs_f64() * 1e6 / subject.units as f64
-}
-
-fn median(figures: &mut [f64]) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

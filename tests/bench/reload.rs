@@ -13,8 +13,8 @@ use raddle_proto::common::Config;
 use crate::admin::{Admin, filter};
 use crate::filters;
 use crate::load::{Answers, IN_FLIGHT, Load, STREAMS, envelope};
-use crate::median;
 use crate::process::Node;
+use crate::table::{Row, Table};
 
 /// What an envelope carries.
 const DATA_BYTES: usize = 200;
@@ -34,28 +34,11 @@ const BOMBS: usize = 10;
 /// How long latency is measured before the bombs, and while they burn.
 const MEASURED: Duration = Duration::from_secs(10);
 
-/// Prints the gaps of reloads, then the latencies under compile bombs.
-pub fn all() {
+/// Rows for the gaps of reloads, then for the latencies under compile bombs.
+pub fn all(table: &mut Table) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    println!(
-        "\n{:<46} {:>10} {:>10} | {:>10} {:>10} | {:>7}",
-        format!("longest gap, {STREAMS} × {IN_FLIGHT}"),
-        "median ms",
-        "most ms",
-        "without",
-        "most ms",
-        "ratio"
-    );
-    runtime.block_on(gaps());
-    println!(
-        "\n{:<46} {:>10} {:>10} {:>10} {:>14}",
-        format!("latency, {STREAMS} × {IN_FLIGHT}"),
-        "p50 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "envelopes a s"
-    );
-    runtime.block_on(bombs());
+    runtime.block_on(gaps(table));
+    runtime.block_on(bombs(table));
 }
 
 /// A node and who changes its channel.
@@ -76,8 +59,9 @@ impl Scene {
         Self { node, admin, client, _folder: folder }
     }
 
-    fn load(&self) -> Load {
-        Load::start(&self.node.address, &envelope(self.admin.client(), &self.admin.channel().0, DATA_BYTES))
+    async fn load(&self) -> Load {
+        let envelope = envelope(self.admin.client(), &self.admin.channel().0, DATA_BYTES);
+        Load::start(&self.node.address, &envelope).await
     }
 
     async fn config(&self) -> Config {
@@ -91,9 +75,7 @@ impl Scene {
 type Change = fn(&Config, usize) -> Config;
 
 const CHANGES: [(&str, Change); 3] = [
-    ("a filter is installed, of bytes never seen", |config, round| {
-        with(config, &guard(round, 0), OWNER).unwrap()
-    }),
+    ("a new filter is installed", |config, round| with(config, &guard(round, 0), OWNER).unwrap()),
     ("its settings change", |config, round| with(config, &guard(ROUNDS - 1, 1 + round), OWNER).unwrap()),
     ("it is removed, and comes back", |config, round| match round % 2 {
         0 => without(config, &["guard".to_owned()]).unwrap(),
@@ -116,9 +98,9 @@ fn another(component: &[u8], number: usize) -> Bytes {
     bytes.into()
 }
 
-async fn gaps() {
+async fn gaps(table: &mut Table) {
     let scene = Scene::start().await;
-    let load = scene.load();
+    let load = scene.load().await;
     tokio::time::sleep(WARM).await;
     let mut windows = Vec::new();
     for (_, change) in CHANGES {
@@ -137,36 +119,26 @@ async fn gaps() {
     }
     let answers = load.stop().await;
     for ((name, _), rounds) in CHANGES.iter().zip(windows) {
-        print_gaps(name, &answers, &rounds);
+        table.push(gap_row(name, &answers, &rounds));
     }
     scene.node.stop();
 }
 
-fn print_gaps(name: &str, answers: &Answers, rounds: &[(Instant, Instant, Instant)]) {
+fn gap_row(name: &str, answers: &Answers, rounds: &[(Instant, Instant, Instant)]) -> Row {
     let ms = |gap: Duration| gap.as_secs_f64() * 1e3;
-    let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut with, mut without) = (Vec::new(), Vec::new());
     for (start, reload, end) in rounds {
-        let (one, other) = (answers.longest_gap(*reload, *end), answers.longest_gap(*start, *reload));
-        with.push(ms(one));
-        without.push(ms(other));
-        ratios.push(ms(one) / ms(other));
+        with.push(ms(answers.longest_gap(*reload, *end)));
+        without.push(ms(answers.longest_gap(*start, *reload)));
     }
-    println!(
-        "{:<46} {:>10.1} {:>10.1} | {:>10.1} {:>10.1} | {:>7.2}",
-        name,
-        median(&mut with),
-        with[with.len() - 1],
-        median(&mut without),
-        without[without.len() - 1],
-        median(&mut ratios)
-    );
+    Row::beside_rounds(format!("longest gap: {name}"), with, "ms", "as long before it", without)
 }
 
 // === compile bombs ===
 
-async fn bombs() {
+async fn bombs(table: &mut Table) {
     let scene = Scene::start().await;
-    let load = scene.load();
+    let load = scene.load().await;
     tokio::time::sleep(WARM).await;
     let config = scene.config().await;
     let updates: Vec<_> = (0..BOMBS)
@@ -190,24 +162,12 @@ async fn bombs() {
         answered += 1;
     }
     let answers = load.stop().await;
-    let before = print_latencies("before", &answers, start, lit);
-    let name = format!("{BOMBS} compile bombs, {} burnt out", answered);
-    let during = print_latencies(&name, &answers, lit, end);
-    println!("{:<46} {:>10} {:>10.2}", "ratio", "", during / before);
+    println!("{answered} of {BOMBS} compile bombs have burnt out");
+    let p99 = |from, to| {
+        let latencies = answers.latencies(from, to);
+        latencies[latencies.len() * 99 / 100].as_secs_f64() * 1e3
+    };
+    let what = format!("p99 under {BOMBS} compile bombs, {STREAMS} × {IN_FLIGHT}");
+    table.push(Row::new(what, p99(lit, end), "ms").beside("as long before them", p99(start, lit)));
     scene.node.kill();
-}
-
-/// Answers the 99th percentile.
-fn print_latencies(name: &str, answers: &Answers, from: Instant, to: Instant) -> f64 {
-    let latencies = answers.latencies(from, to);
-    let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!(
-        "{:<46} {:>10.2} {:>10.2} {:>10.2} {:>14.0}",
-        name,
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        latencies.len() as f64 / (to - from).as_secs_f64()
-    );
-    at(0.99)
 }

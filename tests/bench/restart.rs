@@ -2,7 +2,7 @@
 //! and without.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -19,24 +19,17 @@ use tempfile::TempDir;
 use crate::admin::{Admin, filter};
 use crate::filters;
 use crate::load::envelope;
-use crate::median;
-use crate::memory::status;
+use crate::orderer::{DATA_BYTES, Site, clients, measure_with_cpu, slope, status_kib, verification_us};
 use crate::process::Node;
+use crate::table::{Row, Table};
 
 const CHANNELS: usize = 1_000;
 
 /// Restarts of each node, after one that is not counted: it compiles.
 const ROUNDS: usize = 3;
 
-/// Prints a line for a node with modules and one for a node without.
-pub fn all() {
-    println!(
-        "\n{:<46} {:>12} {:>12} {:>12}",
-        format!("restart with {CHANNELS} channels"),
-        "ready s",
-        "answer s",
-        "memory MiB"
-    );
+/// Rows for nodes of 1, 100 and 1,000 channels without modules, and for one of 1,000 with some.
+pub fn all(table: &mut Table) {
     let limits_longer = filters::refuses_longer();
     let setting = [("bytes", "1000000")];
     let modules = [
@@ -45,38 +38,61 @@ pub fn all() {
         filter("three", limits_longer, &setting),
         filter("four", filters::refuses_shorter(), &[("bytes", "0")]),
     ];
-    let (folders, mut answers) = ([node_with(&modules), node_with(&[])], [Vec::new(), Vec::new()]);
-    let (mut readies, mut memories) = ([Vec::new(), Vec::new()], [0, 0]);
-    for round in 0..=ROUNDS {
-        for which in 0..2 {
-            let (ready, answer, memory) = restart(folders[which].path());
-            if round > 0 {
-                readies[which].push(ready);
-                answers[which].push(answer);
-                memories[which] = memories[which].max(memory);
-            }
+    let mut idle = Vec::new();
+    for count in [1, 100] {
+        let folder = node_with(count, &[]);
+        let rounds: Vec<_> = (0..=ROUNDS).map(|_| restart(folder.path(), count)).skip(1).collect();
+        push(table, &format!("{count} channels"), &rounds);
+        idle.push((count as f64, rounds[0].1));
+    }
+    // In turn, so that the disk's moods hit both alike.
+    let (with, without) = (node_with(CHANNELS, &modules), node_with(CHANNELS, &[]));
+    let rounds: Vec<_> = (0..=ROUNDS)
+        .map(|_| (restart(without.path(), CHANNELS), restart(with.path(), CHANNELS)))
+        .skip(1)
+        .collect();
+    let (plain, modules): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
+    push(table, &format!("{CHANNELS} channels"), &plain);
+    idle.push((CHANNELS as f64, plain[0].1));
+    let seconds = |rounds: &[(f64, f64)]| rounds.iter().map(|round| round.0).collect::<Vec<_>>();
+    let what = format!("start, {CHANNELS} channels of 4 modules each");
+    table.push(Row::beside_rounds(what, seconds(&modules), "s", "without modules", seconds(&plain)));
+    table.push(Row::new("memory of an idle channel", slope(&idle) * 1024.0, "KiB"));
+}
+
+fn push(table: &mut Table, name: &str, rounds: &[(f64, f64)]) {
+    let part = |part: fn(&(f64, f64)) -> f64| rounds.iter().map(part).collect::<Vec<_>>();
+    table.push(Row::of(format!("start to first answer, {name}"), part(|it| it.0), "s"));
+    table.push(Row::of(format!("memory with {name}"), part(|it| it.1), "MiB"));
+}
+
+/// Rows for what an envelope costs the orderer that goes to one of 1, 10, 100 or 1,000 channels, each in turn.
+pub fn channels(table: &mut Table) {
+    let runtime = clients();
+    for count in [1, 10, 100, CHANNELS] {
+        let site = Site::start_on(node_with(count, &[]));
+        let envelopes: Vec<_> = (0..count)
+            .map(|number| envelope(&site.client, &format!("channel{number:04}"), DATA_BYTES))
+            .collect();
+        let (mut costs, mut checks) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let times = (Duration::from_secs(1), Duration::from_secs(2));
+            let load = measure_with_cpu(&site.node, &envelopes, (8, 64), times);
+            costs.push(runtime.block_on(load).1);
+            checks.push(verification_us());
         }
+        let what = format!("orderer's CPU, 8 × 64, {count} channels");
+        table.push(Row::beside_rounds(what, costs, "µs", "one P-256 verification", checks));
+        assert_eq!(site.node.stop().status.code(), Some(0));
     }
-    let mut ratios: Vec<_> =
-        answers[0].iter().zip(&answers[1]).map(|(with, without)| with / without).collect();
-    for (which, name) in ["4 modules in each, which all share", "no modules"].into_iter().enumerate() {
-        println!(
-            "{:<46} {:>12.2} {:>12.2} {:>12}",
-            name,
-            median(&mut readies[which]),
-            median(&mut answers[which]),
-            memories[which]
-        );
-    }
-    println!("{:<46} {:>12} {:>12.2}", "ratio", "", median(&mut ratios));
 }
 
 /// The state of a node whose channels have these modules from their first block on.
-fn node_with(modules: &[Spec]) -> TempDir {
+pub fn node_with(channels: usize, modules: &[Spec]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     Node::start(folder.path()).stop();
     let network = DevNetwork::read(&folder.path().join("network")).unwrap();
-    for number in 0..CHANNELS {
+    for number in 0..channels {
         let channel = ChannelId(format!("channel{number:04}"));
         let genesis = genesis(&network, &channel, modules);
         let path = folder.path().join("ledgers").join(&channel.0);
@@ -110,22 +126,19 @@ fn genesis(network: &DevNetwork, channel: &ChannelId, modules: &[Spec]) -> Bytes
     block.encode_to_vec().into()
 }
 
-/// Seconds until the node says that it is ready, and until it has answered an envelope for its last channel; and its
-/// memory then.
-fn restart(folder: &Path) -> (f64, f64, u64) {
+/// Seconds until the node has answered an envelope for its last channel; and its memory then, in MiB.
+fn restart(folder: &Path, channels: usize) -> (f64, f64) {
     let start = Instant::now();
     let node = Node::start(folder);
-    let ready = start.elapsed().as_secs_f64();
     let admin = Admin::of(&DevNetwork::read(&folder.join("network")).unwrap());
-    let envelope = envelope(admin.client(), &format!("channel{:04}", CHANNELS - 1), 200);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    let envelope = envelope(admin.client(), &format!("channel{:04}", channels - 1), 200);
+    clients().block_on(async {
         let client = Client::connect(&node.address, Patience::default()).await.unwrap();
         let mut answers = client.broadcast(tokio_stream::once(envelope));
         assert_eq!(answers.next().await.unwrap(), Some(Answer::Taken));
     });
     let answer = start.elapsed().as_secs_f64();
-    let memory = status(&node, "VmRSS:");
+    let memory = status_kib(&node, "VmRSS:") as f64 / 1024.0;
     assert_eq!(node.stop().status.code(), Some(0));
-    (ready, answer, memory)
+    (answer, memory)
 }

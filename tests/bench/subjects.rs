@@ -222,9 +222,5 @@ fn read_subject() -> Subject<'static> {
         let lines = BufReader::new(GzDecoder::new(TOPIC)).lines().map(Result::unwrap).count();
         assert_eq!(lines, 1958);
     };
-    Subject {
-        name: "reading the same lines, gunzipped".into(),
-        units: RECORDED_ENVELOPES,
-        work: Box::new(work),
-    }
+    Subject { name: "reading the same lines".into(), units: RECORDED_ENVELOPES, work: Box::new(work) }
 }

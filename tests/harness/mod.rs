@@ -8,6 +8,7 @@ pub mod filters;
 #[path = "../../host/rules/src/tests/guest.rs"]
 pub mod guest;
 pub mod http;
+pub mod https;
 pub mod node;
 pub mod orderer;
 /// Batch policies with too much of something.

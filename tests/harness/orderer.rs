@@ -38,6 +38,7 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
         node: NodeSettings::default(),
         server: ServerSettings::default(),
         admin: None,
+        operations: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use raddle::admin::modules::{Kind, OWNER, with};
 use raddle::client::{Answer, Client, message};
@@ -66,6 +67,18 @@ fn build(work: &Path) -> [&'static str; 2] {
     ["deny-msps=Org2MSP", "deny-msp=Org2MSP"]
 }
 
+/// Waits until `module show mine` says so: a filter in mode shadow is asked behind the answers.
+fn shows(work: &Path, part: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let shown = succeeds(work, &["module", "show", "mine"]);
+        if shown.contains(part) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{part}: {shown}");
+    }
+}
+
 #[test]
 fn from_an_empty_folder_to_a_filter_on_a_channel() {
     let (work, _target) = workshop();
@@ -96,10 +109,13 @@ fn from_an_empty_folder_to_a_filter_on_a_channel() {
         ["--msp-id", "Org2MSP", "--msp-dir", ".raddle/network/organizations/Org2/identities/user1/msp"];
     let send = |more: &[&'static str]| [&["send", "hello"][..], more].concat();
     succeeds(work, &send(&[&["--wait"][..], &org2].concat()));
-    let shown = succeeds(work, &["module", "show", "mine"]);
-    assert!(shown.contains("would refuse 1 of the 1 envelopes that the rules let pass"), "{shown}");
+    shows(work, "would refuse 1 of the 1 envelopes that the rules let pass");
     let ran = succeeds(work, &["module", "run", file, "--set", setting, "--from", "2", "--bench"]);
     assert!(ran.contains("1 that the channel took") && ran.contains("a second on one core"), "{ran}");
+    assert!(
+        ran.contains("changes     1 that the channel's rules let pass now would be refused, 0 that"),
+        "{ran}"
+    );
 
     succeeds(work, &install(setting, "enforce"));
     let refused = fails(work, &send(&org2), 1);
@@ -108,9 +124,57 @@ fn from_an_empty_folder_to_a_filter_on_a_channel() {
     let listed = succeeds(work, &["module", "list"]);
     assert!(listed.contains("mine   filter   enforce"), "{listed}");
     assert!(listed.contains("asked 2 times here: 1 accepted, 1 refused, 0 faults"), "{listed}");
+    let again = succeeds(work, &["module", "run", file, "--set", setting, "--summary"]);
+    assert!(again.contains("changes     0 that the channel's rules let pass now"), "{again}");
+    assert!(again.contains("1 are refused either way"), "{again}");
+    let cut = work.join("policy.wasm");
+    fs::write(&cut, dist("batch-count-and-bytes.wasm")).unwrap();
+    let cut = succeeds(work, &["module", "run", "policy.wasm"]);
+    assert!(cut.contains("batch 1   ") && cut.contains("the channel has them in"), "{cut}");
+    assert!(cut.contains("fuel a block") && cut.contains("of the cuts are at the same places"), "{cut}");
     succeeds(work, &["module", "remove", "mine", "--yes"]);
     succeeds(work, &send(&org2));
     assert_eq!(node.stop().status.code(), Some(0));
+}
+
+/// The same in C, for both kinds. Without a compiler the author is told what to install.
+#[test]
+fn a_module_in_c_is_made_built_and_keeps_its_cases() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    for (name, kind, cases) in [("rule-in-c", "filter", 2), ("cuts-in-c", "batch-policy", 2)] {
+        let made = succeeds(folder, &["module", "new", name, "--language", "c", "--kind", kind]);
+        assert!(made.contains("rule.c is the module"), "{made}");
+        let output = raddle(folder, &["module", "build", name]);
+        let said = text(&output);
+        if output.status.code() == Some(1) && said.contains("RDL-2003") {
+            assert!(said.contains("apt-get install --no-install-recommends clang lld"), "{said}");
+            println!("no module was built of C: there is no clang for wasm32 here");
+            continue;
+        }
+        assert!(
+            output.status.success() && said.contains(&format!("{name}.wasm   {}, ", kind.replace('-', " "))),
+            "{said}"
+        );
+        assert!(!said.contains("warning"), "{said}");
+        let played = succeeds(folder, &["module", "test", name]);
+        assert!(played.contains(&format!("{cases} cases: {cases} passed, 0 failed")), "{played}");
+        fs::write(folder.join(name).join("rule.c"), "int nothing;\n").unwrap();
+        let failed = fails(folder, &["module", "build", name], 1);
+        assert!(failed.contains("RDL-2004"), "{failed}");
+    }
+}
+
+/// What other languages' modules are held to, by modules in C that were built before.
+#[test]
+fn modules_in_c_keep_the_cases_of_the_conformance_kit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["conformance-filter", "conformance-policy"] {
+        let module = root.join(format!("guest-filters/dist/c/{name}.wasm")).display().to_string();
+        let cases = root.join(format!("examples/modules/{name}/cases")).display().to_string();
+        let said = succeeds(root, &["module", "test", &module, "--cases", &cases]);
+        assert!(said.contains(" passed, 0 failed"), "{name}: {said}");
+    }
 }
 
 #[test]
@@ -166,6 +230,10 @@ fn a_batch_policys_cases_are_cut_by_the_rules_of_an_orderer() {
     fs::write(folder.join("cut.yaml"), cases).unwrap();
     let said = succeeds(folder, &["module", "test", "policy.wasm", "--cases", "cut.yaml"]);
     assert!(said.contains("1 case: 1 passed, 0 failed"), "{said}");
+    assert!(
+        said.contains("cut   cuts [3, 1], 1 pending   ") && said.contains("fuel at most a call"),
+        "{said}"
+    );
 }
 
 /// The modules that others learn from, and those that other languages' modules are held to.

@@ -42,6 +42,7 @@ fn start(folder: &Path, variables: &[(&str, &str)]) -> Node {
         .env("FABRIC_CFG_PATH", folder)
         .env("ORDERER_GENERAL_LISTENADDRESS", "0.0.0.0")
         .env("ORDERER_GENERAL_LISTENPORT", port)
+        .env("ORDERER_OPERATIONS_LISTENADDRESS", format!("127.0.0.1:{}", free_port()))
         .env("ORDERER_GENERAL_LOCALMSPDIR", msp)
         .env("ORDERER_GENERAL_LOCALMSPID", "OrdererMSP")
         .env("ORDERER_FILELEDGER_LOCATION", state)

@@ -108,5 +108,11 @@ fn what_modules_log_is_in_the_nodes_log_with_channel_and_name() {
     // Level, sentence, channel, module, line; the last with its control character escaped.
     node.wait_for(r#" WARN a module says channel=demo module="talks" line="of the wrong length""#);
     node.wait_for(r#"ERROR a module says channel=demo module="cuts" line="one"#);
+    let listed = succeeds(folder, &["module", "list"]);
+    let cut = "1 batch, of which it cut 0 before an envelope that did not fit and 1 as full, 0 faults";
+    assert!(
+        listed.contains("asked 1 time here: ") && listed.contains(cut) && listed.contains("fuel and"),
+        "{listed}"
+    );
     assert_eq!(node.stop().status.code(), Some(0));
 }

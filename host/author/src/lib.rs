@@ -1,8 +1,9 @@
 //! What authors of modules need beside an orderer: a folder to begin with ([`project`]), a compiler that makes
-//! WebAssembly ([`toolchain`]), and a component of what it makes ([`component`]).
+//! WebAssembly ([`toolchain`], [`c`]), and a component of what it makes ([`component`]).
 //!
 //! The modules that Raddle ships are built by the same code, from `cargo xtask guests`.
 
+pub mod c;
 pub mod component;
 pub mod project;
 pub mod toolchain;

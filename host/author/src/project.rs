@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::c::{self, BindingsError};
+
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 /// The manifest that the SDK takes its version, edition and licence over from.
@@ -16,7 +18,7 @@ const LOCK: &str = include_str!("../../../examples/custom-filter/Cargo.lock");
 const LOCKED_GUEST: &str = "custom-filter";
 
 /// Folder of the SDK in an author's.
-const SDK_FOLDER: &str = "raddle-guest";
+pub const SDK_FOLDER: &str = "raddle-guest";
 
 /// Where the SDK reads the contract from, and where it does in an author's folder.
 const CONTRACT_PATHS: (&str, &str) = ("\"../../proto/wit/", "\"wit/");
@@ -99,6 +101,15 @@ pub enum Kind {
     BatchPolicy,
 }
 
+/// What a module is to be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Rust.
+    Rust,
+    /// C.
+    C,
+}
+
 /// Why there is no new folder.
 #[derive(Debug, thiserror::Error)]
 pub enum NewError {
@@ -123,6 +134,9 @@ pub enum NewError {
         /// Where.
         folder: PathBuf,
     },
+    /// See there.
+    #[error(transparent)]
+    Bindings(#[from] BindingsError),
     /// The system does not write it.
     #[error("{} cannot be written: {cause}", .path.display())]
     Write {
@@ -138,14 +152,18 @@ pub enum NewError {
 /// # Errors
 ///
 /// See [`NewError`].
-pub fn create(parent: &Path, name: &str, kind: Kind) -> Result<PathBuf, NewError> {
+pub fn create(parent: &Path, name: &str, kind: Kind, language: Language) -> Result<PathBuf, NewError> {
     check_name(name)?;
+    let files = match language {
+        Language::Rust => files(name, kind),
+        Language::C => c_files(name, kind)?,
+    };
     let folder = parent.join(name);
     if folder.symlink_metadata().is_ok() {
         return Err(NewError::Exists { folder });
     }
     let unfinished = parent.join(format!(".{name}.{}", std::process::id()));
-    let made = write(&unfinished, &files(name, kind)).and_then(|()| {
+    let made = write(&unfinished, &files).and_then(|()| {
         fs::rename(&unfinished, &folder).map_err(|cause| NewError::Write { path: folder.clone(), cause })
     });
     if made.is_err() {
@@ -177,7 +195,64 @@ fn check_name(name: &str) -> Result<(), NewError> {
     if TAKEN.contains(&name) { Err(NewError::Taken { name: name.to_owned() }) } else { Ok(()) }
 }
 
-/// All files of a new folder, by their path in it.
+/// All files of a new folder for a module in C, by their path in it.
+///
+/// # Errors
+///
+/// See [`BindingsError`].
+pub fn c_files(name: &str, kind: Kind) -> Result<Vec<(String, String)>, BindingsError> {
+    let (what, setting, more) = match kind {
+        Kind::Filter => (
+            "filter",
+            "--set allow=Org1MSP --mode shadow",
+            ", where it is asked about every envelope\nthat the channel takes, and refuses none; `--mode enforce` \
+             makes its word count. It needs an orderer, and\n`raddle dev` is one.",
+        ),
+        Kind::BatchPolicy => {
+            ("batch policy", "--set count=100", ". It needs an orderer, and `raddle dev` is one.")
+        }
+    };
+    let filled = |text: &str| {
+        let text = text.replace("@NAME@", name).replace("@KIND@", what).replace("@SETTING@", setting);
+        text.replace("@MORE@", more)
+    };
+    let mut files = Vec::new();
+    for (path, text) in TEMPLATES {
+        let own = path.strip_prefix("c-").and_then(|path| path.strip_prefix(kind.folder()));
+        if let Some(path) = path.strip_prefix("c-common/").or(own) {
+            files.push((written(path), filled(text)));
+        }
+    }
+    files.extend(c_sdk(kind)?.into_iter().map(|(path, text)| (format!("{SDK_FOLDER}/{path}"), text)));
+    Ok(files)
+}
+
+/// The SDK of modules in C, by the paths of its files.
+///
+/// # Errors
+///
+/// See [`BindingsError`].
+pub fn c_sdk(kind: Kind) -> Result<Vec<(String, String)>, BindingsError> {
+    let mut files: Vec<_> =
+        SDK_C.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    files.extend(c::bindings(kind)?);
+    files.push(("wit/world.wit".to_owned(), contract().to_owned()));
+    Ok(files)
+}
+
+/// The contract's text.
+pub(crate) fn contract() -> &'static str {
+    CONTRACT.iter().find(|(path, _)| *path == "world.wit").map_or("", |(_, text)| text)
+}
+
+/// The name under which a template is written: it has another in the repository, so that no tool takes it for a part
+/// of that.
+fn written(path: &str) -> String {
+    let path = path.strip_suffix(".in").unwrap_or(path);
+    if path == "gitignore" { ".gitignore".to_owned() } else { path.to_owned() }
+}
+
+/// All files of a new folder for a module in Rust, by their path in it.
 #[must_use]
 pub fn files(name: &str, kind: Kind) -> Vec<(String, String)> {
     let mut files = Vec::new();
@@ -185,10 +260,7 @@ pub fn files(name: &str, kind: Kind) -> Vec<(String, String)> {
         let Some(path) = path.strip_prefix("common/").or_else(|| path.strip_prefix(kind.folder())) else {
             continue;
         };
-        // So called in the repository that no tool takes it for a part of it.
-        let path = path.strip_suffix(".in").unwrap_or(path);
-        let path = if path == "gitignore" { ".gitignore" } else { path };
-        files.push((path.to_owned(), filled(text, name, kind)));
+        files.push((written(path), filled(text, name, kind)));
     }
     for (path, text) in SDK {
         let text = match *path {
@@ -249,6 +321,14 @@ impl Kind {
             Self::BatchPolicy => "batch-policy/",
         }
     }
+
+    /// Its world in the contract.
+    pub(crate) const fn world(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::BatchPolicy => "batch-policy",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -284,6 +364,23 @@ mod tests {
     }
 
     #[test]
+    fn a_new_folder_for_c_has_the_sdk_and_the_contract_and_no_blank_is_left() {
+        for kind in [Kind::Filter, Kind::BatchPolicy] {
+            let files = c_files("my-rule", kind).unwrap();
+            for (path, text) in &files {
+                assert!(!text.contains("@NAME@") && !text.contains("@KIND@"), "{path}");
+                assert!(!text.contains("@SETTING@") && !text.contains("@MORE@"), "{path}");
+            }
+            assert!(text(&files, "rule.c").lines().count() < 46);
+            for name in ["README.md", ".gitignore", "cases/rule.yaml", "raddle-guest/include/string.h"] {
+                assert!(!text(&files, name).is_empty());
+            }
+            assert!(text(&files, "README.md").lines().all(|line| line.chars().count() <= 120));
+            assert_eq!(text(&files, "raddle-guest/wit/world.wit"), contract());
+        }
+    }
+
+    #[test]
     fn packages_of_the_lock_file_stand_in_order() {
         for name in ["a", "my-rule", "zz"] {
             let lock = locked(name);
@@ -297,14 +394,14 @@ mod tests {
     #[test]
     fn a_folder_appears_whole_or_not_at_all_and_what_is_there_stays() {
         let parent = TempDir::new().unwrap();
-        let folder = create(parent.path(), "mine", Kind::Filter).unwrap();
+        let folder = create(parent.path(), "mine", Kind::Filter, Language::Rust).unwrap();
         assert!(folder.join("cases/rule.yaml").is_file() && folder.join(".gitignore").is_file());
-        let error = create(parent.path(), "mine", Kind::Filter).unwrap_err().to_string();
+        let error = create(parent.path(), "mine", Kind::Filter, Language::Rust).unwrap_err().to_string();
         assert!(error.ends_with("mine is there already"), "{error}");
-        let gone = create(&parent.path().join("none/such"), "mine", Kind::Filter);
+        let gone = create(&parent.path().join("none/such"), "mine", Kind::Filter, Language::Rust);
         assert!(gone.is_ok(), "folders above are made");
         fs::write(parent.path().join("file"), "").unwrap();
-        assert!(create(&parent.path().join("file"), "mine", Kind::Filter).is_err());
+        assert!(create(&parent.path().join("file"), "mine", Kind::Filter, Language::Rust).is_err());
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 3);
     }
 
@@ -313,12 +410,15 @@ mod tests {
         let parent = TempDir::new().unwrap();
         let long = "x".repeat(65);
         for name in ["", "A", "1a", "a_b", "a b", "a--b", "a-", "ä", &long] {
-            let error = create(parent.path(), name, Kind::Filter).unwrap_err();
+            let error = create(parent.path(), name, Kind::Filter, Language::Rust).unwrap_err();
             assert!(matches!(error, NewError::Name { .. }), "{name}: {error}");
         }
         for name in ["fn", "test", "raddle-guest"] {
             assert!(
-                matches!(create(parent.path(), name, Kind::Filter), Err(NewError::Taken { .. })),
+                matches!(
+                    create(parent.path(), name, Kind::Filter, Language::Rust),
+                    Err(NewError::Taken { .. })
+                ),
                 "{name}"
             );
         }

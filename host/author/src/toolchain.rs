@@ -159,6 +159,17 @@ impl Toolchain {
         format!("{} ({rustc}; {linker}, LLD {})", self.identity(), self.linker.version)
     }
 
+    /// Whether this build compiles std too, which it has not done before in the same folder.
+    #[must_use]
+    pub fn builds_std_anew(&self, build: &Build<'_>) -> bool {
+        let own = || env::var_os("CARGO_TARGET_DIR").map_or(build.workspace.join("target"), PathBuf::from);
+        let target = build.target.map_or_else(own, Path::to_owned);
+        let built = std::fs::read_dir(target.join(TARGET).join("release/deps"));
+        let is_std = |name: OsString| name.to_string_lossy().starts_with("libstd-");
+        let has_std = built.is_ok_and(|files| files.flatten().any(|file| is_std(file.file_name())));
+        self.builds_std && !has_std
+    }
+
     /// Builds with cargo, and lists the core modules. What cargo says passes through to standard error.
     ///
     /// # Errors

@@ -147,6 +147,25 @@ impl Access {
         self.evaluate_set(policy, &[signed])
     }
 
+    /// As [`Access::evaluate`]; with the MSP id of who signed if the policy holds, the signature is theirs, and their
+    /// MSP finds them valid.
+    #[must_use]
+    pub fn evaluate_and_name(&self, policy: &str, envelope: &Envelope) -> (PolicyVerdict, Option<String>) {
+        let signed = match envelope_as_signed_data(envelope) {
+            Ok(signed) => signed,
+            Err(error) => return (PolicyVerdict::Unreadable(error), None),
+        };
+        let Ok(policy) = self.policies.root().policy(policy) else { return (PolicyVerdict::Missing, None) };
+        let signers = Signers::verify(std::slice::from_ref(&signed), &self.members);
+        if let Err(failure) = policy.evaluate(&signers) {
+            return (PolicyVerdict::Denied(failure.to_string()), None);
+        }
+        // A policy may hold without any signature, and a signature may be good by a certificate that nobody issued.
+        let is_valid = |identity: &Arc<Identity>| !signers.valid().is_empty() && identity.validate().is_ok();
+        let identity = self.creator(&signed.identity).filter(is_valid);
+        (PolicyVerdict::Satisfied, identity.map(|identity| identity.msp_id().to_owned()))
+    }
+
     /// Asks a policy, by its whole path, about the signatures of a block. Hashes are not looked at.
     ///
     /// Differs: a block without metadata has no signatures here, and in Fabric is an error of its own. No policy that

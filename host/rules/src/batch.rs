@@ -1,6 +1,7 @@
 //! A batch policy that is a module: bound to a channel config, and run for one batch after another.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use raddle_core::batch_policy::{self, Batch, BatchPolicy, EnvelopeInfo, Fault};
 use wasmtime::Store;
@@ -21,9 +22,47 @@ pub struct ModulePolicy {
     pub(crate) limits: ModuleLimits,
     pub(crate) fuel_to_start: u64,
     pub(crate) stack: GuestStack,
+    pub(crate) meter: Option<Arc<dyn BatchMeter>>,
+}
+
+/// What a batch policy was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// To begin a batch.
+    Begin,
+    /// Whether an envelope fits into the batch.
+    Fits,
+    /// To take an envelope into the batch, and whether that is full now.
+    Add,
+}
+
+/// What a batch policy made of a question, and what that took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchRun {
+    /// What was asked.
+    pub question: Question,
+    /// The answer, or why there is none. One that began a batch has answered `true`.
+    pub answer: Result<bool, Fault>,
+    /// Fuel that the call used; 0 if there was no instance to call.
+    pub fuel_used: u64,
+    /// Bytes of memory that the instance has now; 0 if there is none.
+    pub memory_bytes: u64,
+}
+
+/// Counts what a batch policy does. Called on its guest thread, once for each question.
+pub trait BatchMeter: Send + Sync {
+    /// The batch policy was asked.
+    fn ran(&self, run: &BatchRun, took: Duration);
 }
 
 impl ModulePolicy {
+    /// From now on what the batches of this policy are asked is counted, but for what [`ModulePolicy::instance`]
+    /// answers.
+    #[must_use]
+    pub fn counted(self, meter: Arc<dyn BatchMeter>) -> Self {
+        Self { meter: Some(meter), ..self }
+    }
+
     /// Asks the module whether its settings make sense. The sentence is the module's own, for the channel's admin.
     ///
     /// # Errors
@@ -52,16 +91,24 @@ impl ModulePolicy {
         Ok(ModuleBatch {
             store,
             guest,
+            fuel_given: self.fuel_to_start,
             fuel_per_call: self.limits.fuel_per_call(),
             broken: None,
             stack: self.stack,
+            meter: None,
         })
     }
 }
 
 impl BatchPolicy for ModulePolicy {
     fn begin(&self) -> Result<Box<dyn Batch>, Fault> {
-        Ok(Box::new(self.instance()?))
+        let Some(meter) = &self.meter else { return Ok(Box::new(self.instance()?)) };
+        let began = Instant::now();
+        let made = self.instance();
+        let (fuel_used, memory_bytes) = made.as_ref().map_or((0, 0), ModuleBatch::used);
+        let answer = made.as_ref().map(|_| true).map_err(Fault::clone);
+        meter.ran(&BatchRun { question: Question::Begin, answer, fuel_used, memory_bytes }, began.elapsed());
+        Ok(Box::new(ModuleBatch { meter: Some(Arc::clone(meter)), ..made? }))
     }
 }
 
@@ -69,11 +116,14 @@ impl BatchPolicy for ModulePolicy {
 pub struct ModuleBatch {
     store: Store<State<Creators>>,
     guest: bindings::BatchPolicy,
+    /// What the last call was given.
+    fuel_given: u64,
     fuel_per_call: u64,
     /// The fault after which the instance must not run again.
     broken: Option<Fault>,
     #[expect(dead_code, reason = "proof that the thread of this instance has a stack for it")]
     stack: GuestStack,
+    meter: Option<Arc<dyn BatchMeter>>,
 }
 
 impl ModuleBatch {
@@ -83,7 +133,28 @@ impl ModuleBatch {
         self.store.get_fuel().unwrap_or_default()
     }
 
+    /// Fuel that the last call used, and the memory that there is.
+    fn used(&self) -> (u64, u64) {
+        let memory = u64::try_from(self.store.data().limiter.granted()).unwrap_or(u64::MAX);
+        (self.fuel_given.saturating_sub(self.fuel_left()), memory)
+    }
+
     fn ask(
+        &mut self,
+        envelope: &EnvelopeInfo<'_>,
+        pending: batch_policy::Pending,
+        question: Question,
+    ) -> Result<bool, Fault> {
+        let Some(meter) = self.meter.clone() else { return self.answer(envelope, pending, question) };
+        let began = Instant::now();
+        let answer = self.answer(envelope, pending, question);
+        let (fuel_used, memory_bytes) = self.used();
+        let run = BatchRun { question, answer, fuel_used, memory_bytes };
+        meter.ran(&run, began.elapsed());
+        run.answer
+    }
+
+    fn answer(
         &mut self,
         envelope: &EnvelopeInfo<'_>,
         pending: batch_policy::Pending,
@@ -98,7 +169,7 @@ impl ModuleBatch {
         let pending = batch_guest::Pending { count: pending.count, bytes: pending.size_bytes };
         self.call(|guest, store| match question {
             Question::Fits => guest.call_fits(store, envelope, pending),
-            Question::Add => guest.call_add(store, envelope, pending),
+            Question::Add | Question::Begin => guest.call_add(store, envelope, pending),
         })
     }
 
@@ -111,18 +182,13 @@ impl ModuleBatch {
             return Err(fault.clone());
         }
         let guest = self.guest.raddle_rules_batch_guest();
+        self.fuel_given = self.fuel_per_call;
         let answer = call::call(&mut self.store, self.fuel_per_call, |store| call(guest, store));
         if let Err(fault) = &answer {
             self.broken = Some(fault.clone());
         }
         answer
     }
-}
-
-#[derive(Clone, Copy)]
-enum Question {
-    Fits,
-    Add,
 }
 
 impl Batch for ModuleBatch {

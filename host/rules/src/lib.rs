@@ -33,7 +33,7 @@ pub mod store;
 mod tests;
 mod text;
 
-pub use batch::{ModuleBatch, ModulePolicy};
+pub use batch::{BatchMeter, BatchRun, ModuleBatch, ModulePolicy, Question};
 pub use case::{Case, Creator, Judge, PolicyVerdict, Timestamp};
 pub use engine::{BatchEngine, EngineError, FilterEngine, KEPT_BYTES};
 pub use filter::{Filter, FilterRefusal, RefusalStatus, Run};

@@ -235,7 +235,7 @@ impl BatchModule {
     ) -> Result<ModulePolicy, BindError> {
         let fuel_to_start = self.code.about.checked.fit(&limits)?;
         let shared = Arc::new(Shared { bundle, settings, log });
-        Ok(ModulePolicy { code: Arc::clone(&self.code), shared, limits, fuel_to_start, stack })
+        Ok(ModulePolicy { code: Arc::clone(&self.code), shared, limits, fuel_to_start, stack, meter: None })
     }
 }
 

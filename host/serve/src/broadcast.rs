@@ -16,6 +16,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
@@ -32,13 +33,14 @@ pub use crate::lane::LaneLimits;
 use crate::{
     answer,
     channels::{Admitted, BoxFuture, BroadcastChannel, Channels, Failure, NotTaken},
-    classify::{Classified, classify},
+    classify::{Classified, Unclassified, classify},
     clock::Clock,
-    deliver::{Blocks, Source, deliver},
+    deliver::{Blocks, Reader, Source, deliver},
+    guard::{Peer, Seat},
     intake::{Charge, Charges},
     lane::{Lane, Step, Ticket},
+    metrics::{Metrics, OfChannel, Processing, UNKNOWN},
     service::atomic_broadcast_server::AtomicBroadcast,
-    tls::TlsClient,
 };
 
 /// How far a server is on its way to its end.
@@ -73,6 +75,8 @@ impl AtomicBroadcast for Service {
             clock: Arc::clone(&self.source.clock),
             phase: self.phase.clone(),
             lane: Lane::new(self.limits),
+            last: Arc::clone(self.source.metrics.broadcasts.of_nobody()),
+            metrics: Arc::clone(&self.source.metrics),
             admissions: FuturesUnordered::new(),
             appends: FuturesUnordered::new(),
         };
@@ -82,9 +86,10 @@ impl AtomicBroadcast for Service {
 
     async fn deliver(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Blocks>, Status> {
         let charges = request.extensions().get().cloned().unwrap_or_default();
-        let client = request.extensions().get::<TlsClient>().and_then(|TlsClient(client)| client.clone());
-        let source = self.source.clone();
-        let blocks = deliver(source, client, request.into_inner(), charges, self.phase.clone());
+        let client = request.extensions().get::<Peer>().and_then(|peer| peer.certificate.clone());
+        let room = request.extensions().get::<Seat>().map(|Seat(room)| room.clone());
+        let reader = Reader { client, room, requests: request.into_inner(), charges };
+        let blocks = deliver(self.source.clone(), reader, self.phase.clone());
         Ok(Response::new(blocks))
     }
 }
@@ -122,6 +127,20 @@ impl Drop for Answers {
 type Append = (Arc<dyn BroadcastChannel>, Admitted);
 type Admission = Numbered<Arc<dyn BroadcastChannel>, Result<Admitted, NotTaken>>;
 
+/// What is kept of an envelope until it is answered.
+struct Kept {
+    processing: Option<Processing>,
+    _charge: Option<Charge>,
+}
+
+impl Kept {
+    fn answered(self, response: &BroadcastResponse) {
+        if let Some(processing) = self.processing {
+            processing.answered(response.status());
+        }
+    }
+}
+
 /// A stream at work.
 struct BroadcastStream {
     charges: Charges,
@@ -129,7 +148,10 @@ struct BroadcastStream {
     channels: Arc<dyn Channels>,
     clock: Arc<dyn Clock>,
     phase: watch::Receiver<Phase>,
-    lane: Lane<Append, Option<Charge>>,
+    lane: Lane<Append, Kept>,
+    metrics: Arc<Metrics>,
+    /// The counters of the channel that the last envelope was for.
+    last: Arc<OfChannel>,
     admissions: FuturesUnordered<Admission>,
     appends: FuturesUnordered<Numbered<(), Result<(), Failure>>>,
 }
@@ -167,6 +189,7 @@ impl BroadcastStream {
                     self.drop_admissions(is_cut_off, ticket);
                 }
                 Some((ticket, channel, verdict)) = self.admissions.next() => {
+                    self.was_judged(ticket, verdict.is_ok());
                     let is_cut_off = self.lane.admitted(ticket, verdict.map(|admitted| (channel, admitted)));
                     self.drop_admissions(is_cut_off, ticket);
                 }
@@ -200,9 +223,17 @@ impl BroadcastStream {
                     self.appends.push(Numbered { ticket, with: Some(()), future: append });
                     continue;
                 }
-                Step::Success => (answer::success(), None),
-                Step::End(not_taken) => {
+                Step::Success(kept) => {
+                    let response = answer::success();
+                    kept.answered(&response);
+                    (response, None)
+                }
+                Step::End(not_taken, kept) => {
+                    let code = not_taken.code();
                     let (response, status) = answer::last(not_taken);
+                    let channel = kept.processing.as_ref().map_or(UNKNOWN, Processing::channel);
+                    self.metrics.refusals.add(channel, code, &response);
+                    kept.answered(&response);
                     (response, Some(status))
                 }
             };
@@ -216,9 +247,13 @@ impl BroadcastStream {
     }
 
     fn receive(&mut self, envelope: Envelope) {
-        let ticket = self.lane.received(envelope.marshal().len(), self.charges.next());
+        let began = Instant::now();
+        let kept = Kept { processing: None, _charge: self.charges.next() };
+        let ticket = self.lane.received(envelope.marshal().len(), kept);
         match classify(&*self.channels, envelope, self.clock.now()) {
             Ok(Classified { channel, received, is_config_update }) => {
+                let header = &received.channel_header;
+                self.counts(ticket, began, Some((&header.channel_id, header.r#type)));
                 let future = if is_config_update {
                     channel.admit_config_update(received)
                 } else {
@@ -226,10 +261,33 @@ impl BroadcastStream {
                 };
                 self.admissions.push(Numbered { ticket, with: Some(channel), future });
             }
-            Err(refusal) => {
+            Err(Unclassified { refusal, of }) => {
+                self.counts(ticket, began, of.as_ref().map(|(channel, kind)| (channel.as_str(), *kind)));
                 // It is the last envelope received: no admission has a later ticket.
                 self.lane.admitted(ticket, Err(refusal.into()));
             }
+        }
+    }
+
+    /// Has an envelope counted, under the name of a channel that exists or none.
+    fn counts(&mut self, ticket: Ticket, began: Instant, of: Option<(&str, i32)>) {
+        let (kind, broadcasts) = (of.map(|(_, kind)| kind), &self.metrics.broadcasts);
+        match of {
+            Some((channel, _)) if channel == self.last.channel() => {}
+            // A system channel takes envelopes for channels that do not exist.
+            Some((channel, _)) if self.channels.find_blocks(channel).is_some() => {
+                self.last = broadcasts.of(channel);
+            }
+            _ => self.last = Arc::clone(broadcasts.of_nobody()),
+        }
+        if let Some(kept) = self.lane.kept(ticket) {
+            kept.processing = Some(Processing::begin(Arc::clone(&self.last), began, kind));
+        }
+    }
+
+    fn was_judged(&mut self, ticket: Ticket, is_admitted: bool) {
+        if is_admitted && let Some(Kept { processing: Some(processing), .. }) = self.lane.kept(ticket) {
+            processing.admitted();
         }
     }
 

@@ -77,6 +77,12 @@ pub trait DeliverChannel: Send + Sync + 'static {
     /// readers at the tip they should be read once.
     fn block(&self, number: BlockNumber) -> BoxFuture<Result<Bytes, BlockUnavailable>>;
 
+    /// The same block if it is in memory, without waiting. Readers wait for a turn before others are read.
+    fn recent_block(&self, number: BlockNumber) -> Option<Bytes> {
+        let _ = number;
+        None
+    }
+
     /// The channel's config sequence, without waiting. When it has grown, every stream asks anew whether it may read.
     fn config_sequence(&self) -> ConfigSequence;
 
@@ -184,6 +190,17 @@ pub enum NotTaken {
     /// We or the operator can. Answered with `SERVICE_UNAVAILABLE`, so that clients try another orderer.
     #[error(transparent)]
     Failed(#[from] Failure),
+}
+
+impl NotTaken {
+    /// What keeps it.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Refused(refusal) => refusal.detail.code,
+            Self::Failed(failure) => failure.detail.code,
+        }
+    }
 }
 
 /// An envelope is not taken, and the client can do something about it.

@@ -17,6 +17,19 @@ pub(crate) struct Classified {
     pub(crate) is_config_update: bool,
 }
 
+/// An envelope that nobody is asked about.
+pub(crate) struct Unclassified {
+    pub(crate) refusal: Refusal,
+    /// Its channel, which exists, and its type, if it is the type that is not taken.
+    pub(crate) of: Option<(String, i32)>,
+}
+
+impl From<Refusal> for Unclassified {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, of: None }
+    }
+}
+
 /// Classifies an envelope that arrived `at`.
 ///
 /// The channel is looked up before the type is looked at, so the text for an unknown channel wins.
@@ -26,12 +39,12 @@ pub(crate) struct Classified {
 ///
 /// # Errors
 ///
-/// A [`Refusal`] with Fabric's text. Where Go's protobuf library has the last words, ours stand instead.
+/// An [`Unclassified`] with Fabric's text. Where Go's protobuf library has the last words, ours stand instead.
 pub(crate) fn classify(
     channels: &dyn Channels,
     envelope: Envelope,
     at: SystemTime,
-) -> Result<Classified, Refusal> {
+) -> Result<Classified, Unclassified> {
     let headers = wire::headers(&envelope);
     let channel_header = headers.channel.map_err(|error| no_channel_id(&error))?;
     let channel = match channels.find(&channel_header.channel_id) {
@@ -39,14 +52,18 @@ pub(crate) fn classify(
         Found::Unknown => {
             let info =
                 "channel creation request not allowed because the orderer system channel is not defined";
-            return Err(bad_request(info.to_owned(), Code::CHANNEL_UNKNOWN));
+            return Err(bad_request(info.to_owned(), Code::CHANNEL_UNKNOWN).into());
         }
     };
     let is_config_update = match HeaderType::try_from(channel_header.r#type) {
         Ok(HeaderType::ConfigUpdate) => true,
         Ok(HeaderType::Config | HeaderType::OrdererTransaction) => {
             let info = "message is of type that cannot be processed directly";
-            return Err(bad_request(info.to_owned(), Code::TYPE_NOT_TAKEN));
+            let refusal = bad_request(info.to_owned(), Code::TYPE_NOT_TAKEN);
+            return Err(Unclassified {
+                refusal,
+                of: Some((channel_header.channel_id, channel_header.r#type)),
+            });
         }
         // Types that Fabric does not know are normal, too.
         _ => false,

@@ -49,12 +49,20 @@ codes! {
     READER_DENIED = 1211;
     /// A request for blocks does not carry the hash of the certificate that its connection was made with.
     SEEK_NOT_BOUND = 1212;
+    /// A client has as many streams open as it may.
+    TOO_MANY_STREAMS = 1213;
+    /// A client did not read what it was sent.
+    READER_TOO_SLOW = 1214;
     /// The channel is not served any more.
     CHANNEL_CLOSED = 4201;
     /// A committed block cannot be read.
     BLOCK_UNAVAILABLE = 4202;
     /// A block is longer than this orderer sends.
     BLOCK_TOO_LONG = 4203;
+    /// Too much is on its way to readers.
+    NO_ROOM = 4204;
+    /// As many streams are open as this orderer has.
+    ORDERER_FULL = 4205;
 }
 
 impl fmt::Display for Code {

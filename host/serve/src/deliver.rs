@@ -5,8 +5,9 @@
 //!
 //! A block is taken from the channel when the connection has room for it, and goes out as the bytes it came in. So a
 //! client that does not read holds nobody else, and its stream holds the request, the blocks that HTTP/2 has taken but
-//! not sent — up to 400 KiB of them and one more — and one that it has not taken, each as a copy for this stream.
-//! When the client goes, its stream is dropped with all it holds.
+//! not sent — up to 400 KiB of them and one more — and one that it has not taken, each as a copy for this stream. What
+//! all streams hold together is bounded by [`guard`](crate::guard), which ends those whose clients do not read. When
+//! the client goes, its stream is dropped with all it holds.
 //!
 //! Source: fabric v2.5.16 `common/deliver/deliver.go`.
 
@@ -34,7 +35,9 @@ use crate::{
     channels::{Channels, Code, DeliverChannel, Detail},
     clock::Clock,
     codec::Delivered,
+    guard::Room,
     intake::Charges,
+    metrics::{Metrics, OpenRequest, OpenStream},
     tls::ClientCertificate,
 };
 
@@ -50,6 +53,7 @@ pub(crate) struct Source {
     pub(crate) send_bytes_max: usize,
     /// Whether requests must be bound to the certificates of who sends them.
     pub(crate) is_bound: bool,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Source {
@@ -79,15 +83,20 @@ pub(crate) async fn channel_to_read(
     Ok(channel)
 }
 
-/// Serves a stream for as long as `phase` says so. `client` is the certificate that its connection was made with.
-pub(crate) fn deliver(
-    source: Source,
-    client: Option<Arc<ClientCertificate>>,
-    requests: Streaming<Envelope>,
-    charges: Charges,
-    phase: watch::Receiver<Phase>,
-) -> Blocks {
-    let stream = Box::new(DeliverStream { source, client, requests, charges, session: None });
+/// A client's side of a stream.
+pub(crate) struct Reader {
+    /// The certificate that its connection was made with.
+    pub(crate) client: Option<Arc<ClientCertificate>>,
+    /// What it may take; none: as much as it likes.
+    pub(crate) room: Option<Room>,
+    pub(crate) requests: Streaming<Envelope>,
+    pub(crate) charges: Charges,
+}
+
+/// Serves a stream for as long as `phase` says so.
+pub(crate) fn deliver(source: Source, reader: Reader, phase: watch::Receiver<Phase>) -> Blocks {
+    let _open = source.metrics.delivers.open();
+    let stream = Box::new(DeliverStream { source, reader, session: None, _open });
     let blocks = stream::try_unfold(State::Open(stream, phase), |state| async {
         let (mut stream, mut phase) = match state {
             State::Open(stream, phase) => (stream, phase),
@@ -129,10 +138,10 @@ enum Step {
 
 struct DeliverStream {
     source: Source,
-    client: Option<Arc<ClientCertificate>>,
-    requests: Streaming<Envelope>,
-    charges: Charges,
-    session: Option<Session>,
+    reader: Reader,
+    /// The request that is being served.
+    session: Option<(Session, OpenRequest)>,
+    _open: OpenStream,
 }
 
 impl DeliverStream {
@@ -143,17 +152,22 @@ impl DeliverStream {
     /// How the stream ends without a status of Fabric's.
     async fn next(&mut self) -> Result<Step, Status> {
         let ended = loop {
-            if let Some(session) = &mut self.session {
+            if let Some((session, request)) = &mut self.session {
                 match session.next().await {
-                    Ok(Some(block)) => return self.send(block),
+                    Ok(Some(block)) => {
+                        request.sent();
+                        return self.send(block);
+                    }
                     Ok(None) => {
-                        self.session = None;
+                        if let Some((_, request)) = self.session.take() {
+                            request.succeeded();
+                        }
                         return Ok(Step::More(Delivered::Status(common::Status::Success)));
                     }
                     Err(ended) => break ended,
                 }
             }
-            match self.requests.next().await {
+            match self.reader.requests.next().await {
                 Some(Ok(envelope)) => match self.open(envelope).await {
                     Ok(session) => self.session = Some(session),
                     Err(ended) => break ended,
@@ -166,11 +180,13 @@ impl DeliverStream {
         Ok(Step::Last(status, answer::end(ended.into_detail())))
     }
 
-    async fn open(&self, envelope: Envelope) -> Result<Session, NotDelivered> {
+    async fn open(&self, envelope: Envelope) -> Result<(Session, OpenRequest), NotDelivered> {
         // Given back when the request is judged: readers stay for months, and must not eat what Broadcast lives on.
-        let _charge = self.charges.next();
-        let (channel, request) = self.source.read(self.client.as_deref(), envelope)?;
-        Session::open(channel, request, Arc::clone(&self.source.clock)).await
+        let _charge = self.reader.charges.next();
+        let (channel, request) = self.source.read(self.reader.client.as_deref(), envelope)?;
+        let counted = self.source.metrics.delivers.request(&request.channel_id);
+        let room = self.reader.room.clone();
+        Ok((Session::open(channel, request, room, Arc::clone(&self.source.clock)).await?, counted))
     }
 
     /// Source: grpc-go v1.79.3 `server.go` `serverStream.SendMsg` for the text.

@@ -37,17 +37,17 @@ pub(crate) struct Ticket(u64);
 /// What must be done next. The order matters.
 #[derive(Debug, PartialEq)]
 #[must_use = "a step left undone is an envelope left unanswered"]
-pub(crate) enum Step<T> {
+pub(crate) enum Step<T, C> {
     /// Append this now, and tell [`Lane::appended`] when that has ended.
     Append(Ticket, T),
     /// Answer SUCCESS to the envelope that is next in turn.
-    Success,
+    Success(C),
     /// Give this answer to the envelope that is next in turn, and end the stream.
-    End(NotTaken),
+    End(NotTaken, C),
 }
 
 /// The envelopes of a stream that are not answered. `T` is what is appended; `C` is kept with an envelope until its
-/// answer.
+/// answer, and handed back with it.
 pub(crate) struct Lane<T, C> {
     slots: VecDeque<Slot<T, C>>,
     /// The ticket of the first slot.
@@ -64,7 +64,7 @@ pub(crate) struct Lane<T, C> {
 struct Slot<T, C> {
     bytes: usize,
     stage: Stage<T>,
-    _charge: C,
+    kept: C,
 }
 
 enum Stage<T> {
@@ -93,9 +93,9 @@ impl<T, C> Lane<T, C> {
     }
 
     /// An envelope was received, and its admission begins.
-    pub(crate) fn received(&mut self, bytes: usize, charge: C) -> Ticket {
+    pub(crate) fn received(&mut self, bytes: usize, kept: C) -> Ticket {
         let ticket = Ticket(self.front + self.slots.len() as u64);
-        self.slots.push_back(Slot { bytes, stage: Stage::Admitting, _charge: charge });
+        self.slots.push_back(Slot { bytes, stage: Stage::Admitting, kept });
         self.bytes += bytes;
         ticket
     }
@@ -125,8 +125,13 @@ impl<T, C> Lane<T, C> {
         }
     }
 
+    /// What is kept with an envelope that is not answered.
+    pub(crate) fn kept(&mut self, ticket: Ticket) -> Option<&mut C> {
+        self.slot(ticket).map(|slot| &mut slot.kept)
+    }
+
     /// What must be done now; `None` until something else happens.
-    pub(crate) fn next(&mut self) -> Option<Step<T>> {
+    pub(crate) fn next(&mut self) -> Option<Step<T, C>> {
         if let Some(step) = self.append_next() {
             return Some(step);
         }
@@ -137,12 +142,12 @@ impl<T, C> Lane<T, C> {
         self.front += 1;
         self.bytes -= slot.bytes;
         match slot.stage {
-            Stage::NotTaken(not_taken) => Some(Step::End(not_taken)),
-            _ => Some(Step::Success),
+            Stage::NotTaken(not_taken) => Some(Step::End(not_taken, slot.kept)),
+            _ => Some(Step::Success(slot.kept)),
         }
     }
 
-    fn append_next(&mut self) -> Option<Step<T>> {
+    fn append_next(&mut self) -> Option<Step<T, C>> {
         let ticket = Ticket(self.next_append);
         let slot = self.slot(ticket)?;
         match std::mem::replace(&mut slot.stage, Stage::Appending) {
@@ -195,7 +200,7 @@ mod tests {
         Failure { info: format!("failed {number}"), detail: Code(2).into() }
     }
 
-    fn steps<T>(lane: &mut Lane<T, ()>) -> Vec<Step<T>> {
+    fn steps<T>(lane: &mut Lane<T, ()>) -> Vec<Step<T, ()>> {
         std::iter::from_fn(|| lane.next()).collect()
     }
 
@@ -210,7 +215,7 @@ mod tests {
         assert!(!lane.appended(second, Ok(())));
         assert_eq!(steps(&mut lane), []);
         assert!(!lane.appended(first, Ok(())));
-        assert_eq!(steps(&mut lane), [Step::Success, Step::Success]);
+        assert_eq!(steps(&mut lane), [Step::Success(()), Step::Success(())]);
         assert!(lane.is_empty() && lane.has_room());
     }
 
@@ -225,7 +230,7 @@ mod tests {
         assert!(!lane.admitted(first, Ok('a')));
         assert_eq!(steps(&mut lane), [Step::Append(first, 'a')]);
         assert!(!lane.appended(first, Ok(())));
-        assert_eq!(steps(&mut lane), [Step::Success, Step::End(refusal(1))]);
+        assert_eq!(steps(&mut lane), [Step::Success(()), Step::End(refusal(1), ())]);
         assert!(lane.is_empty() && !lane.has_room());
     }
 
@@ -237,7 +242,7 @@ mod tests {
         assert_eq!(steps(&mut lane), [Step::Append(first, 'a'), Step::Append(second, 'b')]);
         assert!(lane.admitted(third, Err(refusal(2))));
         assert!(lane.appended(first, Err(failure(0))));
-        assert_eq!(steps(&mut lane), [Step::End(failure(0).into())]);
+        assert_eq!(steps(&mut lane), [Step::End(failure(0).into(), ())]);
         assert!(!lane.appended(second, Ok(())));
         assert_eq!(steps(&mut lane), []);
         assert!(lane.is_empty());
@@ -259,7 +264,7 @@ mod tests {
         assert_eq!(steps(&mut lane), [Step::Append(first, 'a')]);
         assert!(!lane.has_room(), "what is being appended is held");
         assert!(!lane.appended(first, Ok(())));
-        assert_eq!(steps(&mut lane), [Step::Success]);
+        assert_eq!(steps(&mut lane), [Step::Success(())]);
         assert!(lane.has_room());
 
         let none = LaneLimits { envelopes_max: 0, bytes_max: 0 };
@@ -290,8 +295,8 @@ mod tests {
                         appended.push(number);
                         appends.push(ticket);
                     }
-                    Step::Success => successes += 1,
-                    Step::End(not_taken) => end = Some(not_taken),
+                    Step::Success(()) => successes += 1,
+                    Step::End(not_taken, ()) => end = Some(not_taken),
                 }
             }
             let may_receive = lane.has_room() && received < fates.len();

@@ -5,9 +5,11 @@
 //! - [`broadcast`]: one stream of Broadcast, from envelope to answer
 //! - [`deliver`]: one stream of Deliver, from a range asked for to its blocks
 //! - [`intake`]: what all streams of a server may hold together
+//! - [`guard`]: what clients may have open and hold, and what becomes of those that do not let go
 //! - [`server`]: the socket, its limits, health and reflection
 //! - [`tls`]: TLS on a socket, for this listener and any other
 //! - [`participation`]: channel participation over HTTP, for admins
+//! - [`operations`]: health, version, log levels and metrics over HTTP, for operators
 //! - [`clock`]: the time of day, which tests may set
 //! - [`client`]: the client's side of the same service
 //!
@@ -22,13 +24,17 @@ mod code;
 mod codec;
 mod connections;
 pub mod deliver;
+pub mod guard;
 pub mod intake;
 mod lane;
+pub mod metrics;
 mod node;
+pub mod operations;
 pub mod participation;
 pub mod server;
 pub mod tapped;
 pub mod tls;
+mod web;
 
 /// The client's side of `AtomicBroadcast`, generated from `proto/fabric/orderer/ab.proto`.
 #[allow(missing_docs, clippy::all, rustdoc::all)]

@@ -10,8 +10,8 @@ use crate::{
     answer,
     client::node::ModulesReport,
     deliver::{NotDelivered, Source, channel_to_read},
+    guard::Peer,
     service::node::node_server::Node,
-    tls::TlsClient,
 };
 
 /// The service on one server.
@@ -22,7 +22,7 @@ pub(crate) struct NodeService {
 #[tonic::async_trait]
 impl Node for NodeService {
     async fn modules(&self, request: Request<Envelope>) -> Result<Response<ModulesReport>, Status> {
-        let client = request.extensions().get::<TlsClient>().and_then(|TlsClient(client)| client.clone());
+        let client = request.extensions().get::<Peer>().and_then(|peer| peer.certificate.clone());
         match channel_to_read(&self.source, client.as_deref(), request.into_inner()).await {
             Ok(channel) => Ok(Response::new(channel.modules())),
             Err(refused) => Err(status(refused)),

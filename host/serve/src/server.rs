@@ -13,7 +13,9 @@ use crate::{
     clock::{Clock, SystemClock},
     connections::{beginning, limited},
     deliver::{SEEK_BYTES_MAX, Source},
+    guard::{Guard, GuardLimits, Guarding, guarded},
     intake::{Intake, IntakeLimits},
+    metrics::{Counted, Metrics},
     node::NodeService,
     service::atomic_broadcast_server::AtomicBroadcastServer,
     service::node::node_server::NodeServer,
@@ -23,6 +25,9 @@ use crate::{
 /// The name under which health reports on Broadcast and Deliver.
 pub const ATOMIC_BROADCAST: &str = "orderer.AtomicBroadcast";
 
+/// How long the last words to clients may take, once nothing more is waited for.
+const END_MAX: Duration = Duration::from_secs(1);
+
 /// What a server allows its clients. The defaults suit an orderer for peers and applications in data centres.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
@@ -30,6 +35,8 @@ pub struct ServerSettings {
     pub lane: LaneLimits,
     /// What the messages of all streams together may cost.
     pub intake: IntakeLimits,
+    /// What clients may have open and hold.
+    pub guard: GuardLimits,
     /// Longest message received; 100 MiB. What is longer ends its stream with gRPC's `ResourceExhausted`.
     ///
     /// Source: fabric v2.5.16 `sampleconfig/orderer.yaml` `General.MaxRecvMsgSize`.
@@ -50,9 +57,18 @@ pub struct ServerSettings {
     ///
     /// Differs: Fabric sets no limit.
     pub connection_streams_max: u32,
-    /// What a client may send on one stream before we have read it; 1 MiB.
+    /// Headers of one request, names and values with 32 bytes for each; 16 KiB. What is beyond gets HTTP's 431, or ends
+    /// the connection.
+    ///
+    /// Differs: Go's server allows 16 MiB.
+    pub header_bytes_max: u32,
+    /// Streams that a client may open and reset before they are looked at; 32. What is beyond ends the connection:
+    /// nobody opens streams to reset them. Those that end by a client's faults count for as long as it is connected, so
+    /// their limit is HTTP/2's own of 1,024.
+    pub resets_max: usize,
+    /// What a client may send on one stream before we have read it; 512 KiB.
     pub stream_window_bytes: u32,
-    /// What a client may send on one connection before we have read it; 4 MiB.
+    /// What a client may send on one connection before we have read it; 1 MiB.
     pub connection_window_bytes: u32,
     /// How long a connection is silent before we ask whether its client is there; 2 h. `None`: never.
     ///
@@ -77,13 +93,16 @@ impl Default for ServerSettings {
         Self {
             lane: LaneLimits::default(),
             intake: IntakeLimits::default(),
+            guard: GuardLimits::default(),
             receive_bytes_max: 100 << 20,
             send_bytes_max: 100 << 20,
             time_window: Duration::from_secs(15 * 60),
             connections_max: 1000,
             connection_streams_max: 256,
-            stream_window_bytes: 1 << 20,
-            connection_window_bytes: 4 << 20,
+            header_bytes_max: 16 << 10,
+            resets_max: 32,
+            stream_window_bytes: 512 << 10,
+            connection_window_bytes: 1 << 20,
             keepalive_interval: Some(Duration::from_secs(2 * 60 * 60)),
             keepalive_timeout: Duration::from_secs(20),
             connection_timeout: Duration::from_secs(5),
@@ -108,6 +127,9 @@ pub enum ServerError {
     /// The descriptors of our own services are not descriptors: our bug.
     #[error("reflection cannot be offered: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The metrics are none: our bug.
+    #[error("metrics cannot be offered: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The socket failed while it was served.
     #[error("the server failed: {0}")]
     Transport(#[from] transport::Error),
@@ -119,8 +141,10 @@ pub struct Server {
     settings: ServerSettings,
     listener: TcpListener,
     health: HealthReporter,
+    guard: Arc<Guard>,
     clock: Arc<dyn Clock>,
     tls: Option<Acceptor>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// Says what gRPC's health service answers. Clones speak for the same server.
@@ -162,7 +186,9 @@ impl Server {
     pub async fn on(listener: TcpListener, channels: Arc<dyn Channels>, settings: ServerSettings) -> Self {
         let health = HealthReporter::new();
         health.set_service_status(ATOMIC_BROADCAST, ServingStatus::Serving).await;
-        Self { channels, settings, listener, health, clock: Arc::new(SystemClock), tls: None }
+        let guard = Guard::new(settings.guard);
+        let clock = Arc::new(SystemClock);
+        Self { channels, settings, listener, health, guard, clock, tls: None, metrics: None }
     }
 
     /// Takes the time from another clock than the system's.
@@ -179,6 +205,13 @@ impl Server {
         self
     }
 
+    /// Counts what it does where somebody can see it.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// The address that clients connect to.
     ///
     /// # Errors
@@ -186,6 +219,12 @@ impl Server {
     /// What the system says when it does not know.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Who watches over connections and streams, to be asked what there is.
+    #[must_use]
+    pub fn guard(&self) -> Arc<Guard> {
+        Arc::clone(&self.guard)
     }
 
     /// A handle on what the health service answers. Everything is served until told otherwise.
@@ -196,7 +235,8 @@ impl Server {
 
     /// Serves until `shutdown` is ready; then accepts nothing more, ends all streams of Deliver at once and those of
     /// Broadcast when what was received is answered, with gRPC's `Unavailable`, and returns. After
-    /// [`ServerSettings::drain_max`] it returns all the same: a client that does not read does not learn of the end.
+    /// [`ServerSettings::drain_max`], and a second for the last words, it closes all connections and returns all the
+    /// same: a client that does not read does not learn of the end.
     ///
     /// # Errors
     ///
@@ -204,12 +244,14 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
         let (phase, phases) = watch::channel(Phase::Serving);
         let settings = self.settings;
+        let metrics = self.metrics.map_or_else(|| Metrics::new().map(Arc::new), Ok)?;
         let source = Source {
             channels: self.channels,
             clock: self.clock,
             time_window: settings.time_window,
             send_bytes_max: settings.send_bytes_max,
             is_bound: self.tls.as_ref().is_some_and(Acceptor::requires_certificates),
+            metrics: Arc::clone(&metrics),
         };
         let node = NodeServer::new(NodeService { source: source.clone() });
         let service = Service { source, limits: settings.lane, phase: phases };
@@ -217,26 +259,27 @@ impl Server {
             .max_decoding_message_size(settings.receive_bytes_max)
             .max_encoding_message_size(settings.send_bytes_max);
         let broadcast = Intake::new(broadcast, settings.intake, settings.receive_bytes_max);
+        let broadcast = Counted::new(broadcast, Arc::clone(&metrics.calls));
+        let node = Counted::new(node.max_decoding_message_size(SEEK_BYTES_MAX), Arc::clone(&metrics.calls));
 
         let health = tonic_health::server::HealthService::from_health_reporter(self.health.clone());
         let health = tonic_health::pb::health_server::HealthServer::new(health);
+        let health = Counted::new(health, Arc::clone(&metrics.calls));
 
         let incoming =
             TcpIncoming::from(self.listener).with_nodelay(Some(true)).with_keepalive(settings.tcp_keepalive);
-        let router = transport::Server::builder()
-            .initial_stream_window_size(settings.stream_window_bytes)
-            .initial_connection_window_size(settings.connection_window_bytes)
-            .max_concurrent_streams(settings.connection_streams_max)
-            .http2_keepalive_interval(settings.keepalive_interval)
-            .http2_keepalive_timeout(Some(settings.keepalive_timeout))
+        let router = transport(&settings)
+            .layer(Guarding(Arc::clone(&self.guard)))
             .add_service(broadcast)
-            .add_service(node.max_decoding_message_size(SEEK_BYTES_MAX))
+            .add_service(node)
             .add_service(health)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
 
         let mut stopping = phase.subscribe();
-        let incoming = limited(incoming, settings.connections_max);
+        let guard = self.guard;
+        let incoming = limited(Box::pin(incoming), settings.connections_max);
+        let incoming = guarded(incoming, Arc::clone(&guard));
         let until = async {
             shutdown.await;
             phase.send_replace(Phase::Draining);
@@ -254,6 +297,7 @@ impl Server {
         };
         tokio::select! {
             served = served => served?,
+            () = guard.watch() => {}
             () = async {
                 // Fails only if there is nobody left to wait for.
                 let _ = stopping.wait_for(|phase| *phase > Phase::Serving).await;
@@ -261,8 +305,23 @@ impl Server {
             } => {}
         }
         phase.send_replace(Phase::Over);
+        // For the ends of streams to be sent to those that read.
+        let _ = time::timeout(END_MAX, guard.all_gone()).await;
+        guard.end_all();
         Ok(())
     }
+}
+
+/// The limits of HTTP/2.
+fn transport(settings: &ServerSettings) -> transport::Server {
+    transport::Server::builder()
+        .initial_stream_window_size(settings.stream_window_bytes)
+        .initial_connection_window_size(settings.connection_window_bytes)
+        .max_concurrent_streams(settings.connection_streams_max)
+        .http2_keepalive_interval(settings.keepalive_interval)
+        .http2_keepalive_timeout(Some(settings.keepalive_timeout))
+        .http2_max_header_list_size(settings.header_bytes_max)
+        .http2_max_pending_accept_reset_streams(Some(settings.resets_max))
 }
 
 /// Reflection is offered under two names: tools of today ask for the first, older ones for the second.

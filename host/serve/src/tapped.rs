@@ -1,4 +1,5 @@
-//! A socket with something beside it that may watch what is read. What is written passes through as it is.
+//! A socket with something beside it that may watch what is read, and end what is written. What is written passes
+//! through as it is.
 
 use std::{
     io,
@@ -18,6 +19,16 @@ pub trait Tap {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         socket.poll_read(context, buffer)
+    }
+
+    /// Asked before each write and flush.
+    ///
+    /// # Errors
+    ///
+    /// Nothing more may be written.
+    fn before_write(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let _ = context;
+        Ok(())
     }
 }
 
@@ -47,16 +58,18 @@ impl<S: AsyncRead + Unpin, T: Tap + Unpin> AsyncRead for Tapped<S, T> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, T: Unpin> AsyncWrite for Tapped<S, T> {
+impl<S: AsyncWrite + Unpin, T: Tap + Unpin> AsyncWrite for Tapped<S, T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.tap.before_write(context)?;
         Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tap.before_write(context)?;
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
@@ -69,6 +82,7 @@ impl<S: AsyncWrite + Unpin, T: Unpin> AsyncWrite for Tapped<S, T> {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.tap.before_write(context)?;
         Pin::new(&mut self.socket).poll_write_vectored(context, buffers)
     }
 

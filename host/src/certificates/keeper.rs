@@ -124,6 +124,12 @@ impl Keeper {
         self.acceptors.iter().map(Acceptor::failures).sum()
     }
 
+    /// What makes the connections of all listeners.
+    #[must_use]
+    pub fn acceptors(&self) -> &[Acceptor] {
+        &self.acceptors
+    }
+
     /// The certificates, and how long they are valid still.
     #[must_use]
     pub const fn expiries(&self) -> &Expiries {

@@ -43,6 +43,8 @@ codes! {
     NotInABlock = 1009;
     /// Client and orderer do not get into conversation.
     NoConversation = 1010;
+    /// A load cannot be made as it was asked for.
+    LoadPlan = 1011;
     /// An envelope's headers cannot be read.
     EnvelopeUnreadable = 1101;
     /// No channel has the id that stands in an envelope.
@@ -59,6 +61,8 @@ codes! {
     ConfigUpdate = 1107;
     /// A channel is not created.
     Creation = 1108;
+    /// An organisation is over its budget.
+    OverBudget = 1109;
     /// A request for blocks has no timestamp.
     SeekWithoutTime = 1201;
     /// A request for blocks is too old or too new.
@@ -83,6 +87,10 @@ codes! {
     ReaderDenied = 1211;
     /// A request for blocks is not bound to its connection's certificate.
     SeekNotBound = 1212;
+    /// A client has as many streams open as it may.
+    TooManyStreams = 1213;
+    /// A client did not read what it was sent.
+    ReaderTooSlow = 1214;
     /// A block is not the channel's.
     BlockFault = 1301;
     /// A filter fails at an envelope.
@@ -157,12 +165,18 @@ codes! {
     NotReady = 4104;
     /// The orderer takes no envelopes and makes no blocks.
     ReadOnly = 4105;
+    /// Another orderer has other blocks.
+    ForkSuspected = 4106;
     /// The channel is not served any more.
     ChannelClosed = 4201;
     /// A committed block cannot be read.
     BlockUnavailable = 4202;
     /// A block is longer than the orderer sends.
     BlockTooLong = 4203;
+    /// Too much is on its way to readers.
+    NoRoom = 4204;
+    /// As many streams are open as the orderer has.
+    OrdererFull = 4205;
     /// No Kafka broker can be asked.
     KafkaUnreachable = 4301;
     /// Kafka is not set up as orderers need it.

@@ -8,7 +8,9 @@ use raddle_proto::common;
 
 use super::channel::signing::SignAs;
 use super::{Code, Exit, Failure, program, tls};
-use crate::client::{self, BlockFault, Client, ClientConfig, ClientTls, Deliveries, Patience, Place};
+use crate::client::{
+    self, BlockFault, Client, ClientConfig, ClientError, ClientTls, Deliveries, Patience, Place,
+};
 use crate::identity::Signer;
 use crate::node::Ledgers;
 use crate::orderer::LEDGERS;
@@ -199,8 +201,27 @@ impl Settings {
     ///
     /// The address is none, or nobody answers there.
     pub async fn connect(self) -> Result<Connection, Failure> {
-        let client = Client::connect_with(&self.orderer, Patience::default(), self.tls).await?;
+        let client = self.client().await?;
         Ok(Connection { client, channel: self.channel, signer: self.signer })
+    }
+
+    /// Makes one more connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::connect`].
+    pub async fn client(&self) -> Result<Client, ClientError> {
+        Client::connect_with(&self.orderer, Patience::default(), self.tls.clone()).await
+    }
+
+    /// The orderer's address.
+    pub fn orderer(&self) -> &str {
+        &self.orderer
+    }
+
+    /// Who signs.
+    pub const fn signer(&self) -> &Signer {
+        &self.signer
     }
 }
 

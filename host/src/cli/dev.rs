@@ -1,6 +1,6 @@
 //! `raddle dev`: a node that works, out of nothing.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,16 +15,21 @@ use raddle_serve::server::ServerSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::dev_settings::{self, DevSettings};
+use super::logging::Log;
 use super::{Code, Exit, Failure, compile_worker, files, logging, output, program};
 use crate::client::{Admin, ClientConfig};
 use crate::identity::Signer;
 use crate::logs::Mapping;
 use crate::network::DevNetwork;
 use crate::node::{Channel, Doing, NoObserver, NodeSettings};
+use crate::operations::OperationsListener;
 use crate::orderer::{Orderer, OrdererSettings};
 
 /// Where it listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:7050";
+
+/// Where operators are served unless told otherwise.
+const OPERATIONS: &str = "127.0.0.1:8443";
 
 /// Copies of a topic that is made: one broker does.
 const REPLICATION: u16 = 1;
@@ -51,6 +56,9 @@ pub struct Arguments {
     /// Order by Kafka instead of the local log: brokers to ask first. A topic that is not there gets one replica
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     kafka: Vec<String>,
+    /// Address for operators: health, metrics, what is logged. Unless it is given, 127.0.0.1:8443 where that is free
+    #[arg(long, value_name = "ADDRESS")]
+    operations: Option<SocketAddr>,
     /// Tell of each block
     #[arg(long, short)]
     verbose: bool,
@@ -70,15 +78,15 @@ struct Network {
 
 /// Runs until it is told to stop; answers how the process ends.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    logging::start(arguments.verbose);
+    let log = logging::start(arguments.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
     })?;
-    runtime.block_on(serve(arguments))
+    runtime.block_on(serve(arguments, log))
 }
 
-async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
+async fn serve(arguments: &Arguments, log: Arc<Log>) -> Result<ExitCode, Failure> {
     // From here on a signal is waited for, and does not end the process in the middle of something.
     let mut stop = Stop::listen()?;
     let network = network(arguments)?;
@@ -94,6 +102,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         node: NodeSettings::default(),
         server: ServerSettings::default(),
         admin: None,
+        operations: operations(arguments, log),
     })
     .await?;
     for (path, error) in orderer.failed() {
@@ -121,6 +130,14 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     drop(channel);
     orderer.stop().await?;
     Ok(exit)
+}
+
+/// A second node in the same place goes without what nobody asked for.
+fn operations(arguments: &Arguments, log: Arc<Log>) -> Option<OperationsListener> {
+    let is_free = |address: &str| arguments.listen.port() != 0 && TcpListener::bind(address).is_ok();
+    let by_default = || OPERATIONS.parse().ok().filter(|_| is_free(OPERATIONS));
+    let listen = arguments.operations.or_else(by_default)?;
+    Some(OperationsListener { listen, tls: None, has_metrics: true, logging: log })
 }
 
 fn mapping(brokers: &[String]) -> Mapping {
@@ -207,6 +224,9 @@ fn ready(arguments: &Arguments, orderer: &Orderer, channel: &Channel) {
         anstream::println!("         {program} send hello --wait");
     }
     anstream::println!("         {program} block show newest");
+    if let Some(address) = orderer.operations_address() {
+        anstream::println!("look   http://{address}");
+    }
     anstream::println!("stop   Ctrl-C");
 }
 

@@ -145,7 +145,7 @@ impl From<OrdererError> for Failure {
             OrdererError::Node(error) | OrdererError::Channel(StartError::Node(error)) => error.into(),
             OrdererError::Server(error) => error.into(),
             OrdererError::Join(_) => Self::new(Code::Join, Exit::Failed, sentence),
-            OrdererError::Task(_) => Self::new(Code::Bug, Exit::Bug, sentence),
+            OrdererError::Task(_) | OrdererError::Metrics(_) => Self::new(Code::Bug, Exit::Bug, sentence),
         }
     }
 }

@@ -14,6 +14,7 @@ mod doctor;
 mod failure;
 mod files;
 mod help;
+mod load;
 mod logging;
 mod module;
 mod output;
@@ -58,6 +59,8 @@ enum Command {
     Start(start::Arguments),
     /// Send envelopes to a channel
     Send(send::Arguments),
+    /// Send envelopes as fast as an orderer takes them, or at a rate, and measure it
+    Load(load::Arguments),
     /// Show a channel's blocks, or write them to a file; both verify them
     #[command(subcommand)]
     Block(block::Command),
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         Some(Command::Channel(command)) => channel::run(&command),
         Some(Command::Send(arguments)) => send::run(&arguments),
+        Some(Command::Load(arguments)) => load::run(&arguments),
         Some(Command::Block(command)) => block::run(&command),
         Some(Command::Module(command)) => module::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),

@@ -26,10 +26,20 @@ impl Progress {
 
     /// One more is done.
     pub fn advance(&self) {
+        self.show();
+        self.bar.inc(1);
+    }
+
+    /// So many are done.
+    pub fn reach(&self, done: u64) {
+        self.show();
+        self.bar.set_position(done);
+    }
+
+    fn show(&self) {
         if self.bar.is_hidden() && self.started.elapsed() > QUIET {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.inc(1);
     }
 }
 

@@ -6,6 +6,7 @@ mod prepare;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use raddle_core::ids::ChannelId;
 use raddle_rules::admission::ExpirationChecks;
@@ -42,9 +43,9 @@ pub struct Arguments {
 
 /// Runs until it is told to stop; answers how the process ends.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    logging::start(arguments.verbose);
+    let log = logging::start(arguments.verbose);
     let (settings, problems) = arguments.config.read()?;
-    let prepared = prepare::prepare(&settings);
+    let prepared = prepare::prepare(&settings, log);
     if arguments.check {
         let faults = prepared.err().unwrap_or_default();
         check::run(&settings, prepare::all_problems(problems, &faults), arguments.output)?;
@@ -58,15 +59,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let runtime = runtime.map_err(|error| {
         Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
     })?;
-    runtime.block_on(serve(&settings, prepared))
+    let ended = runtime.block_on(serve(&settings, prepared));
+    // What has not ended by now is killed with the process: nothing that was acknowledged depends on it.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 async fn serve(settings: &Settings, prepared: Prepared) -> Result<ExitCode, Failure> {
     // From here on a signal is waited for, and does not end the process in the middle of something.
     let mut stop = Stop::listen()?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(|error| {
-        Failure::new(Code::Bug, Exit::Bug, format!("signals cannot be waited for: {error}"))
-    })?;
+    let (mut hangup, mut dump) = (listen(SignalKind::hangup())?, listen(SignalKind::user_defined1())?);
     let orderer = Orderer::start(OrdererSettings {
         folder: settings.folder.value.clone(),
         listen: prepared.listen,
@@ -86,6 +88,8 @@ async fn serve(settings: &Settings, prepared: Prepared) -> Result<ExitCode, Fail
             },
             batch_policies: settings.batch_policies.value.clone(),
             batch_policy_override: settings.batch_policy_override.as_ref().map(|it| it.value.clone()),
+            budgets: settings.budgets.clone(),
+            fork_watch: settings.fork_watch,
             upstream: Upstream { tls: settings.cluster.clone(), ..Upstream::default() },
             ..NodeSettings::default()
         },
@@ -96,9 +100,10 @@ async fn serve(settings: &Settings, prepared: Prepared) -> Result<ExitCode, Fail
             keepalive_interval: Some(settings.keepalive_interval.value),
             keepalive_timeout: settings.keepalive_timeout.value,
             connection_timeout: settings.connection_timeout.value,
-            ..ServerSettings::default()
+            ..settings.limits.server()
         },
         admin: prepared.admin,
+        operations: prepared.operations,
     })
     .await?;
     let mut exit = ExitCode::SUCCESS;
@@ -113,23 +118,40 @@ async fn serve(settings: &Settings, prepared: Prepared) -> Result<ExitCode, Fail
             .hint("put a new certificate and its key into General.LocalMSPDir, and start the node again")
             .report();
     }
+    tell(&orderer, settings);
+    exit = wait(&orderer, (&mut stop, &mut hangup, &mut dump), exit).await;
+    orderer.stop().await?;
+    Ok(exit)
+}
+
+/// Tells people and scripts that it is ready, and where it is to be found.
+fn tell(orderer: &Orderer, settings: &Settings) {
     let (count, folder) = (orderer.node().channels().len(), settings.folder.value.display());
     anstream::println!("ready  {}  {count} channels, state in {folder}", orderer.address());
     if let Some(address) = orderer.admin_address() {
         anstream::println!("admin  {address}");
     }
+    if let Some(address) = orderer.operations_address() {
+        anstream::println!("operations  {address}");
+    }
     if as_orderer::is_called() {
         // What scripts wait for that were written for Fabric's orderer.
         anstream::eprintln!("Beginning to serve requests");
     }
-    exit = wait(&orderer, (&mut stop, &mut hangup), exit).await;
-    orderer.stop().await?;
-    Ok(exit)
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind)
+        .map_err(|error| Failure::new(Code::Bug, Exit::Bug, format!("signals cannot be waited for: {error}")))
 }
 
 /// Waits for the signal to stop. A channel that halts meanwhile is told at once; the others go on. A hangup has the
-/// certificates looked at.
-async fn wait(orderer: &Orderer, (stop, hangup): (&mut Stop, &mut Signal), mut exit: ExitCode) -> ExitCode {
+/// certificates looked at, and SIGUSR1 what the node is at written to the log.
+async fn wait(
+    orderer: &Orderer,
+    (stop, hangup, dump): (&mut Stop, &mut Signal, &mut Signal),
+    mut exit: ExitCode,
+) -> ExitCode {
     let (mut halts, mut watched) = (JoinSet::new(), BTreeSet::new());
     let mut count = orderer.node().count();
     loop {
@@ -142,6 +164,7 @@ async fn wait(orderer: &Orderer, (stop, hangup): (&mut Stop, &mut Signal), mut e
         tokio::select! {
             () = stop.asked() => return exit,
             _ = hangup.recv() => orderer.certificates().look(),
+            _ = dump.recv() => orderer.dump().iter().for_each(|line| tracing::warn!("SIGUSR1: {line}")),
             Ok(()) = count.changed() => {}
             Some(halted) = halts.join_next() => match halted {
                 Ok((channel, Some(halt))) => {

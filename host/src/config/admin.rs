@@ -7,7 +7,7 @@ use std::path::Path;
 use super::layer::Layer;
 use super::tls::{Keys, Tls, read_section};
 use super::value::{self, Wrong};
-use super::{Origin, Problem, Setting, by_table, read, report};
+use super::{Origin, Problem, Setting, by_table, is_local, read, report};
 
 /// How admins are served.
 #[derive(Clone, Debug)]
@@ -35,6 +35,7 @@ const TLS: Keys = Keys {
     client_root_cas: "Admin.TLS.ClientRootCAs",
     root_cas: Some("Admin.TLS.RootCAs"),
     time_shift: Some("Admin.TLS.TLSHandshakeTimeShift"),
+    verifies_if_given: false,
 };
 
 impl Admin {
@@ -53,8 +54,7 @@ pub(super) fn read_sections(layer: &mut Layer<'_>, beside: &Path) -> Admin {
         is_enabled: read(layer, "ChannelParticipation.Enabled", false, value::boolean),
         body_bytes_max: by_table(layer, "ChannelParticipation.MaxRequestBodySize", value::size),
     };
-    let address = admin.listen_address.value.as_str();
-    let is_local = ["127.", "localhost:", "[::1]:"].iter().any(|local| address.starts_with(local));
+    let is_local = is_local(&admin.listen_address.value);
     if admin.is_enabled.value && admin.tls.is_none() && !is_local {
         layer.warnings.push(Problem {
             origin: admin.listen_address.origin.clone(),

@@ -72,7 +72,7 @@ impl Layer<'_> {
             };
             let is_older = OLDER.iter().any(|(_, older)| *older == key.name);
             let is_shown = match key.fate {
-                Fate::Works => set.is_some() || !is_older && key.kind != Kind::OwnMap,
+                Fate::Works | Fate::Partly { .. } => set.is_some() || !is_older && key.kind != Kind::OwnMap,
                 _ => set.is_some() && without_effect.is_some(),
             };
             if is_shown {
@@ -117,13 +117,13 @@ impl Layer<'_> {
 
     /// Whether a key asks for something that it does not get.
     fn asks(&self, key: &Key, beside: &Path) -> Asks {
-        let Fate::NoEffect { why, idle } = key.fate else { return Asks::Nothing };
-        match self.set(key, beside) {
-            Some((Some(value), _)) if !idle.iter().any(|idle| idle.eq_ignore_ascii_case(&value)) => {
-                Asks::InVain(why)
-            }
-            _ => Asks::Nothing,
-        }
+        let is_one_of = |values: &[&str], value: &str| values.iter().any(|it| it.eq_ignore_ascii_case(value));
+        let (why, is_vain) = match (key.fate, self.set(key, beside)) {
+            (Fate::NoEffect { why, idle }, Some((Some(value), _))) => (why, !is_one_of(idle, &value)),
+            (Fate::Partly { why, vain }, Some((Some(value), _))) => (why, is_one_of(vain, &value)),
+            _ => return Asks::Nothing,
+        };
+        if is_vain { Asks::InVain(why) } else { Asks::Nothing }
     }
 
     /// What somebody set, if it is a value of the key's kind.

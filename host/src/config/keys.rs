@@ -69,6 +69,13 @@ pub(super) enum Kind {
 pub(super) enum Fate {
     /// It does what it says.
     Works,
+    /// It does what it says, but for some values.
+    Partly {
+        /// Why these do nothing, or what there is instead.
+        why: &'static str,
+        /// Which.
+        vain: &'static [&'static str],
+    },
     /// It does nothing here.
     NoEffect {
         /// Why, or what there is instead.

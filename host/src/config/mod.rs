@@ -13,11 +13,14 @@
 
 mod admin;
 mod bccsp;
+mod budgets;
 mod cluster;
 mod effective;
 mod kafka;
 mod keys;
 mod layer;
+mod limits;
+mod operations;
 mod ordering;
 mod problem;
 #[cfg(test)]
@@ -30,10 +33,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use admin::Admin;
+pub use budgets::{Budget, Budgets};
 pub use cluster::Cluster;
 pub use effective::Effective;
 pub use keys::Versions;
 pub use layer::Environment;
+pub use limits::Limits;
+pub use operations::{Metrics, Operations};
 pub use ordering::{BatchPolicies, BatchPolicyOverride, LogChoice, Ordering};
 pub use problem::{Origin, Problem, Problems};
 pub use tls::{PairFault, Tls};
@@ -104,6 +110,8 @@ pub struct Settings {
     pub send_bytes_max: Setting<usize>,
     /// `Admin` and `ChannelParticipation`.
     pub admin: Admin,
+    /// `Operations` and `Metrics`.
+    pub operations: Operations,
     /// `FileLedger.Location`: where log and ledgers are. Default: `/var/hyperledger/production/orderer`.
     pub folder: Setting<PathBuf>,
     /// `Kafka` of both files: how brokers are spoken to. Who they are, `Ordering` or a channel's config says.
@@ -114,6 +122,12 @@ pub struct Settings {
     pub batch_policies: Setting<BatchPolicies>,
     /// `BatchPolicyOverride` of `raddle.yaml`.
     pub batch_policy_override: Option<Setting<BatchPolicyOverride>>,
+    /// `Limits` of `raddle.yaml`.
+    pub limits: Limits,
+    /// `ForkWatch` of `raddle.yaml`: how often the headers of other orderers are compared; none: never. Default: 30 s.
+    pub fork_watch: Option<Duration>,
+    /// `Budgets` of `raddle.yaml`.
+    pub budgets: Budgets,
     /// All keys that have an effect, and those that were set and have none.
     pub effective: Vec<Effective>,
     /// What does not keep the node from starting, and is likely not meant.
@@ -149,12 +163,19 @@ impl Settings {
         settings.ordering = Ordering::read(&mut own);
         settings.batch_policies = ordering::batch_policies(&mut own);
         settings.batch_policy_override = ordering::batch_policy_override(&mut own);
+        settings.limits = Limits::read(&mut own);
+        let interval = duration(&mut own, "ForkWatch.Interval").value;
+        let is_watching = read(&mut own, "ForkWatch.Enabled", true, value::boolean).value;
+        settings.fork_watch = is_watching.then_some(interval);
+        let (budgets, of_organisations) = Budgets::read(&mut own);
+        settings.budgets = budgets;
         for layer in [&mut fabric, &mut own] {
             layer.check_kinds(&beside);
             layer.warn(&beside);
             settings.effective.extend(layer.effective(&beside));
         }
         settings.effective.extend(settings.ordering.effective());
+        settings.effective.extend(of_organisations);
         let mut problems: Vec<Problem> = fabric.problems.into_iter().chain(own.problems).collect();
         problems.sort();
         // A value is looked at by its kind and by its reader.
@@ -209,6 +230,7 @@ fn read_fabric(layer: &mut Layer<'_>, beside: &Path) -> Settings {
         receive_bytes_max: bytes(layer, "General.MaxRecvMsgSize"),
         send_bytes_max: bytes(layer, "General.MaxSendMsgSize"),
         admin: admin::read_sections(layer, beside),
+        operations: operations::read_sections(layer, beside),
         folder: path(by_table(layer, "FileLedger.Location", value::text)),
         kafka: raddle_ordering::kafka::Settings::default(),
         ordering: Ordering {
@@ -219,6 +241,9 @@ fn read_fabric(layer: &mut Layer<'_>, beside: &Path) -> Settings {
         },
         batch_policies: Setting::default_of(BatchPolicies::None),
         batch_policy_override: None,
+        limits: Limits::default(),
+        fork_watch: None,
+        budgets: Budgets::default(),
         effective: Vec::new(),
         warnings: Vec::new(),
     }
@@ -296,6 +321,11 @@ fn bootstrap_method(layer: &mut Layer<'_>) -> Setting<BootstrapMethod> {
         }
     };
     Setting { value, origin: name.origin }
+}
+
+/// Whether only this machine can connect to an address.
+fn is_local(address: &str) -> bool {
+    ["127.", "localhost:", "[::1]:"].iter().any(|local| address.starts_with(local))
 }
 
 fn report(layer: &mut Layer<'_>, key: &str, origin: &Origin, Wrong { what, remedy }: Wrong) {

@@ -27,6 +27,8 @@ pub(super) struct Keys {
     pub root_cas: Option<&'static str>,
     /// Not every section has one.
     pub time_shift: Option<&'static str>,
+    /// Whether a certificate is verified that is not required.
+    pub verifies_if_given: bool,
 }
 
 /// `General.TLS`.
@@ -38,6 +40,7 @@ pub(super) const GENERAL: Keys = Keys {
     client_root_cas: "General.TLS.ClientRootCAs",
     root_cas: Some("General.TLS.RootCAs"),
     time_shift: Some("General.TLS.TLSHandshakeTimeShift"),
+    verifies_if_given: false,
 };
 
 /// A listener that serves under TLS: where its files are, and what stood in them.
@@ -52,7 +55,7 @@ pub struct Tls {
     /// `ClientAuthRequired`. Default: false.
     pub client_auth_required: Setting<bool>,
     /// `ClientRootCAs`: authorities that clients' certificates come from. Looked at only where certificates are
-    /// required. Default: none.
+    /// verified. Default: none.
     pub client_root_cas: Setting<Vec<PathBuf>>,
     /// `TLSHandshakeTimeShift`: by how much the clock is turned back by which certificates are judged. Default: 0.
     pub time_shift: Setting<Duration>,
@@ -62,6 +65,8 @@ pub struct Tls {
     pub authorities: Authorities,
     /// What stood in `ClientRootCAs`.
     pub client_authorities: Authorities,
+    /// Whether a certificate is verified that is not required.
+    pub verifies_if_given: bool,
 }
 
 /// Why a pair of files is of no use: which file, and what is wrong with it.
@@ -82,8 +87,10 @@ impl Tls {
     /// What a listener is made of. `more` names authorities beside `ClientRootCAs`.
     #[must_use]
     pub fn listener(&self, name: &'static str, more: Option<Arc<dyn ClientAuthorities>>) -> TlsSettings {
+        let trust = Trust::new(self.client_authorities.clone(), more);
         let clients = match self.client_auth_required.value {
-            true => Clients::Required(Trust::new(self.client_authorities.clone(), more)),
+            true => Clients::Required(trust),
+            false if self.verifies_if_given => Clients::VerifiedIfGiven(trust),
             false => Clients::NotVerified,
         };
         TlsSettings {
@@ -120,7 +127,7 @@ pub(super) fn read_section(layer: &mut Layer<'_>, keys: &Keys, beside: &Path) ->
     });
     let own = keys.root_cas.map(|key| authorities(layer, key, &root_cas)).unwrap_or_default();
     // None at all is no fault: channels name theirs.
-    let client_authorities = match client_auth_required.value {
+    let client_authorities = match client_auth_required.value || keys.verifies_if_given {
         true => authorities(layer, keys.client_root_cas, &client_root_cas),
         false => Authorities::default(),
     };
@@ -149,6 +156,7 @@ pub(super) fn read_section(layer: &mut Layer<'_>, keys: &Keys, beside: &Path) ->
         pair,
         authorities: own,
         client_authorities,
+        verifies_if_given: keys.verifies_if_given,
     })
 }
 

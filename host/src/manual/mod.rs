@@ -10,15 +10,18 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 12] = [
+pub const PAGES: [Page; 15] = [
     Page { name: "author", text: include_str!("author.md") },
     Page { name: "block", text: include_str!("block.md") },
     Page { name: "channel", text: include_str!("channel.md") },
     Page { name: "cut", text: include_str!("cut.md") },
     Page { name: "dev", text: include_str!("dev.md") },
     Page { name: "kafka", text: include_str!("kafka.md") },
+    Page { name: "load", text: include_str!("load.md") },
+    Page { name: "metrics", text: include_str!("metrics.md") },
     Page { name: "module", text: include_str!("module.md") },
     Page { name: "profile", text: include_str!("profile.md") },
+    Page { name: "scale", text: include_str!("scale.md") },
     Page { name: "send", text: include_str!("send.md") },
     Page { name: "settings", text: include_str!("settings.md") },
     Page { name: "tls", text: include_str!("tls.md") },
@@ -49,11 +52,20 @@ pub mod dev {}
 #[doc = include_str!("kafka.md")]
 pub mod kafka {}
 
+#[doc = include_str!("load.md")]
+pub mod load {}
+
+#[doc = include_str!("metrics.md")]
+pub mod metrics {}
+
 #[doc = include_str!("module.md")]
 pub mod module {}
 
 #[doc = include_str!("profile.md")]
 pub mod profile {}
+
+#[doc = include_str!("scale.md")]
+pub mod scale {}
 
 #[doc = include_str!("send.md")]
 pub mod send {}

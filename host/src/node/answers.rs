@@ -10,6 +10,7 @@ use raddle_serve::channels::{Code, Detail, Failure, NotTaken, Refusal, RefusalSt
 use serde_json::{Map, Value, json};
 
 use super::board::{Halt, ReadOnly};
+use super::budgets::OverBudget;
 use super::rules::BrokenFilter;
 use super::workers::NotCompleted;
 
@@ -23,6 +24,8 @@ pub const MAINTENANCE: Code = Code(1106);
 pub const CONFIG_UPDATE: Code = Code(1107);
 /// A channel is not created.
 pub const CREATION: Code = Code(1108);
+/// The client's organisation is over its budget.
+pub const OVER_BUDGET: Code = Code(1109);
 /// A config update does with modules what it may not, or a module cannot be installed.
 pub const MODULE: Code = Code(3010);
 /// A filter fails at the envelope, on every orderer alike.
@@ -41,12 +44,13 @@ pub const READ_ONLY: Code = Code(4105);
 pub const BUG: Code = Code(9001);
 
 /// All codes that a node answers with.
-pub const CODES: [Code; 13] = [
+pub const CODES: [Code; 14] = [
     FILTER,
     INVARIANT,
     MAINTENANCE,
     CONFIG_UPDATE,
     CREATION,
+    OVER_BUDGET,
     FILTER_FAULT,
     MODULE,
     FILTER_LOCAL,
@@ -184,6 +188,20 @@ pub fn update_denied(info: &str, element: &str, policy: &str, proof: Option<&str
 pub fn no_channel() -> NotTaken {
     let info = "channel does not exist".into();
     Refusal { status: RefusalStatus::NotFound, info, detail: Code::CHANNEL_UNKNOWN.into() }.into()
+}
+
+/// The client's organisation has sent more than its budget. Gateways shall try another orderer; others wait.
+#[must_use]
+pub fn over_budget(over: &OverBudget) -> NotTaken {
+    let members = json!({
+        "organisation": over.organisation,
+        "budget": over.meter.name(),
+        "per_second": over.limit,
+        "setting": over.setting(),
+        "retry_after_ms": u64::try_from(over.wait.as_millis()).unwrap_or(u64::MAX).max(1),
+    });
+    let (status, detail) = (RefusalStatus::ServiceUnavailable, detail(OVER_BUDGET, members));
+    Refusal { status, info: over.to_string(), detail }.into()
 }
 
 /// A channel is not created. Fabric's sentence.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::answers;
 use super::driver::NotTakenOver;
+use super::fork_watch::ForkCounters;
 use super::registrar::StartError;
 use crate::certificates::Expiry;
 use crate::identity::{Signer, SignerError};
@@ -143,6 +144,7 @@ pub struct Board {
     taken: AtomicI64,
     /// Changes when the chain has taken a record and somebody waits for it.
     has_taken: watch::Sender<()>,
+    fork: ForkCounters,
 }
 
 impl Board {
@@ -157,6 +159,7 @@ impl Board {
             appended: AtomicI64::new(Offset::NOTHING_READ.0),
             taken: AtomicI64::new(Offset::NOTHING_READ.0),
             has_taken: watch::Sender::new(()),
+            fork: ForkCounters::default(),
         }
     }
 
@@ -171,6 +174,13 @@ impl Board {
         let _ = has_taken.wait_for(is_near).await;
     }
 
+    /// Records that are known to be in the log and that the chain has not taken.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        let (appended, taken) = (self.appended.load(Ordering::SeqCst), self.taken.load(Ordering::SeqCst));
+        u64::try_from(appended.saturating_sub(taken)).unwrap_or(0)
+    }
+
     pub(super) fn appended(&self, offset: Offset) {
         self.appended.fetch_max(offset.0, Ordering::SeqCst);
     }
@@ -180,6 +190,12 @@ impl Board {
         if self.has_taken.receiver_count() > 0 {
             self.has_taken.send_replace(());
         }
+    }
+
+    /// The last record that is known to be in the log, and the last one that the chain has taken.
+    #[must_use]
+    pub fn places(&self) -> (Offset, Offset) {
+        (Offset(self.appended.load(Ordering::SeqCst)), Offset(self.taken.load(Ordering::SeqCst)))
     }
 
     /// Whether new envelopes wait until a config update that was appended again is settled, to look at or to wait for.
@@ -198,10 +214,21 @@ impl Board {
         self.doing.subscribe()
     }
 
+    /// How many look at what Deliver sees of it.
+    pub(super) fn readers(&self) -> usize {
+        self.standing.receiver_count()
+    }
+
     /// What Deliver sees of it.
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    /// What was done to find out whether the channel has forked.
+    #[must_use]
+    pub const fn fork(&self) -> &ForkCounters {
+        &self.fork
     }
 
     /// Blocks that are committed.

@@ -1,5 +1,7 @@
 //! One channel of a node: admits what its rules let pass, and appends it to the log.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +10,7 @@ use raddle_core::bundle::{Bundle, ConsensusState, CurrentConfig};
 use raddle_core::ids::ChannelId;
 use raddle_ledger::Ledger;
 use raddle_ordering::{AppendError, OrderedLog, Readiness};
+use raddle_proto::msp::SerializedIdentity;
 use raddle_proto::wire::{self, KafkaMessage};
 use raddle_rules::admission::{ExpirationChecks, Filters, RuleSetError};
 use raddle_rules::{Case, Timestamp};
@@ -19,13 +22,15 @@ use tokio::time::timeout;
 
 use super::answers;
 use super::board::{Board, Doing};
+use super::budgets::{Accounts, Spent};
 use super::config::ConfigMaker;
 use super::denial;
 use super::judge::EnvelopeJudge;
 use super::lease::Lease;
-use super::meters::ModuleUsage;
+use super::meters::{Meters, ModuleUsage};
 use super::registrar::Registrar;
 use super::rules::{Rules, RulesMaker};
+use super::shadows::Shadows;
 use super::usage::Usage;
 use super::workers::Workers;
 
@@ -43,10 +48,12 @@ pub struct Channel {
     log: Arc<dyn OrderedLog>,
     ledger: Ledger,
     board: Arc<Board>,
+    accounts: Arc<Accounts>,
     workers: Arc<Workers>,
     configs: ConfigMaker,
     /// Of their own, so that no envelope waits while a module is compiled.
     config_workers: Arc<Workers>,
+    shadows: Arc<Shadows>,
     usage: Arc<Usage>,
     /// A system channel is asked about the channels of its node, and creates them.
     registrar: Weak<Registrar>,
@@ -60,9 +67,11 @@ pub(super) struct ChannelParts {
     pub(super) log: Arc<dyn OrderedLog>,
     pub(super) ledger: Ledger,
     pub(super) board: Arc<Board>,
+    pub(super) accounts: Arc<Accounts>,
     pub(super) workers: Arc<Workers>,
     pub(super) configs: ConfigMaker,
     pub(super) config_workers: Arc<Workers>,
+    pub(super) shadows: Shadows,
     pub(super) usage: Arc<Usage>,
     pub(super) registrar: Weak<Registrar>,
     pub(super) lease: Lease,
@@ -71,8 +80,8 @@ pub(super) struct ChannelParts {
 impl Channel {
     /// A channel with these rules, whose records go to the log and whose blocks come from the ledger.
     pub(super) fn new(parts: ChannelParts) -> Self {
-        let ChannelParts { rules, maker, log, ledger, board, workers, configs, .. } = parts;
-        let ChannelParts { config_workers, usage, registrar, lease: _lease, .. } = parts;
+        let ChannelParts { rules, maker, log, ledger, board, accounts, workers, configs, .. } = parts;
+        let ChannelParts { config_workers, shadows, usage, registrar, lease: _lease, .. } = parts;
         let (id, rules) = (ledger.channel().clone(), ArcSwap::from_pointee(rules));
         Self {
             id,
@@ -81,9 +90,11 @@ impl Channel {
             log,
             ledger,
             board,
+            accounts,
             workers,
             configs,
             config_workers,
+            shadows: Arc::new(shadows),
             usage,
             registrar,
             _lease,
@@ -120,10 +131,21 @@ impl Channel {
         &self.board
     }
 
-    /// What the channel's own filters have done here, each since it was last changed or since the start.
+    /// What the channel's own modules have done here, each since it was last changed or since the start.
     #[must_use]
     pub fn module_usage(&self) -> Vec<ModuleUsage> {
         self.maker.meters.usage(&self.id)
+    }
+
+    pub(super) const fn meters(&self) -> &Arc<Meters> {
+        &self.maker.meters
+    }
+
+    /// What each organisation has sent to the channel since it was started, by MSP id. The empty name stands for those
+    /// whose signature the channel's policy does not ask for.
+    #[must_use]
+    pub fn spent(&self) -> Vec<(String, Arc<Spent>)> {
+        self.accounts.spent()
     }
 
     pub(super) const fn workers(&self) -> &Arc<Workers> {
@@ -192,22 +214,35 @@ impl BroadcastChannel for Channel {
             };
             return Box::pin(async { Err(refusal.into()) });
         }
-        let usage = Arc::clone(&self.usage);
+        if let Some(claimed) = claimed_organisation(&received)
+            && let Err(over) = self.accounts.look(&claimed)
+        {
+            return Box::pin(async move { Err(answers::over_budget(&over)) });
+        }
+        let (usage, accounts) = (Arc::clone(&self.usage), Arc::clone(&self.accounts));
         let (board, state) = (Arc::clone(&self.board), self.log.state(&self.id));
+        let shadows = Arc::clone(&self.shadows);
         let judged = self.workers.run(move |stack| {
-            let Received { envelope, channel_header, signature_header, at } = received;
-            let access = Arc::clone(rules.access());
-            let judge = EnvelopeJudge::new(access, envelope.clone(), &signature_header, Arc::clone(&usage));
-            let case = Case::new(envelope.clone(), Ok(channel_header), timestamp(at), Box::new(judge));
+            let again = rules.set.has_shadows().then(|| received.clone());
+            let envelope = received.envelope.clone();
+            let (case, writer) = case(&rules, &usage, received);
             let config_sequence = rules.bundle().sequence;
             let verdict = usage.filters(|| rules.set.admit(stack, Filters::All, &case));
-            // Where a filter that is enforced cannot be run, nothing is taken.
-            let is_admitted = verdict.is_ok() && rules.broken.is_empty();
-            usage.filters(|| rules.set.shadow(stack, &case, is_admitted));
+            // What a filter refuses behind the signature is paid for, too.
+            let charged = match (writer.get(), &verdict) {
+                (None, Err(_)) => Ok(()),
+                (writer, _) => accounts.charge(writer.map(String::as_str), envelope.marshal().len()),
+            };
+            if let Some(received) = again {
+                // Where a filter that is enforced cannot be run, nothing is taken.
+                let is_admitted = verdict.is_ok() && charged.is_ok() && rules.broken.is_empty();
+                ask_shadows(&shadows, &rules, &usage, received, is_admitted);
+            }
             match verdict {
-                Ok(()) => match rules.broken.first() {
-                    Some(filter) => Err(answers::broken(filter).into()),
-                    None => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
+                Ok(()) => match (rules.broken.first(), charged) {
+                    (Some(filter), _) => Err(answers::broken(filter).into()),
+                    (None, Err(over)) => Err(answers::over_budget(&over)),
+                    (None, Ok(())) => Ok(Admitted { envelope, config_sequence, class: wire::Class::Normal }),
                 },
                 Err(refusal) => {
                     let proof = denial::of_envelope(&rules, &refusal, &envelope);
@@ -259,6 +294,33 @@ impl BroadcastChannel for Channel {
     }
 }
 
+/// An envelope for the filters, and where the MSP id of who signed it will stand.
+fn case(rules: &Rules, usage: &Arc<Usage>, received: Received) -> (Rc<Case>, Rc<OnceCell<String>>) {
+    let Received { envelope, channel_header, signature_header, at } = received;
+    let access = Arc::clone(rules.access());
+    let judge = EnvelopeJudge::new(access, envelope.clone(), &signature_header, Arc::clone(usage));
+    let writer = judge.writer();
+    (Case::new(envelope, Ok(channel_header), timestamp(at), Box::new(judge)), writer)
+}
+
+/// Has the filters asked whose word does not count. Nobody waits for them.
+fn ask_shadows(
+    shadows: &Shadows,
+    rules: &Arc<Rules>,
+    usage: &Arc<Usage>,
+    received: Received,
+    is_admitted: bool,
+) {
+    if !is_admitted {
+        return rules.set.pass_over_shadows();
+    }
+    let (asked, usage, bytes) = (Arc::clone(rules), Arc::clone(usage), received.envelope.size_bytes());
+    let ask = move |stack| usage.filters(|| asked.set.shadow(stack, &case(&asked, &usage, received).0));
+    if !shadows.ask(bytes, ask) {
+        rules.set.leave_out_shadows();
+    }
+}
+
 /// Records by which the chain may be behind the log before envelopes wait. A config makes all of them stale: they are
 /// judged and appended again, and what is taken faster than the chain can do that would never come to an end.
 const BEHIND_MAX: i64 = 2000;
@@ -286,6 +348,12 @@ async fn wait_until_ordering(board: &Board, log: &watch::Receiver<Readiness>) ->
         Err(_) => return Err(answers::held()),
     }
     timeout(WAIT_MAX, board.keeps_up(BEHIND_MAX)).await.map_err(|_| answers::behind())
+}
+
+/// The MSP id that stands in an envelope, whoever wrote it.
+fn claimed_organisation(received: &Received) -> Option<String> {
+    let creator = received.signature_header.as_ref().ok()?.creator.clone();
+    wire::go_decode::<SerializedIdentity>(creator).ok().map(|it| it.mspid)
 }
 
 /// Source: fabric v2.5.16 `orderer/common/msgprocessor/standardchannel.go` `ProcessNormalMsg`,

@@ -29,9 +29,6 @@ impl DeliverChannel for Channel {
     }
 
     fn block(&self, number: BlockNumber) -> BoxFuture<Result<Bytes, BlockUnavailable>> {
-        if let Some(block) = self.ledger().recent(number) {
-            return Box::pin(std::future::ready(Ok(block)));
-        }
         let ledger = self.ledger().clone();
         Box::pin(async move {
             let channel = ledger.channel().clone();
@@ -45,6 +42,10 @@ impl DeliverChannel for Channel {
             tracing::error!(%channel, %number, cause, "block unavailable");
             Err(BlockUnavailable { cause })
         })
+    }
+
+    fn recent_block(&self, number: BlockNumber) -> Option<Bytes> {
+        self.ledger().recent(number)
     }
 
     fn config_sequence(&self) -> ConfigSequence {
@@ -90,6 +91,11 @@ impl From<&ModuleUsage> for ModuleReport {
             fuel: usage.fuel,
             nanoseconds: u64::try_from(usage.time.as_nanos()).unwrap_or(u64::MAX),
             refused_by_rules: usage.refused_by_rules,
+            left_out: usage.left_out,
+            memory_bytes: usage.memory_bytes,
+            batches: usage.batches,
+            did_not_fit: usage.did_not_fit,
+            full: usage.full,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the filters ask of a channel's MSPs and signature policies, about one envelope.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub struct EnvelopeJudge {
     creator: Result<Bytes, String>,
     /// What can be read of them, once somebody has asked.
     claimed: OnceCell<Result<ClaimedIdentity, String>>,
+    /// The MSP id of who signed, once a signature policy has held.
+    writer: Rc<OnceCell<String>>,
     usage: Arc<Usage>,
 }
 
@@ -36,7 +39,12 @@ impl EnvelopeJudge {
             Ok(header) => Ok(header.creator.clone()),
             Err(error) => Err(error.to_string()),
         };
-        Self { access, envelope, creator, claimed: OnceCell::new(), usage }
+        Self { access, envelope, creator, claimed: OnceCell::new(), writer: Rc::default(), usage }
+    }
+
+    /// Where the MSP id of who signed will stand, once a signature policy has held: then it is verified.
+    pub(super) fn writer(&self) -> Rc<OnceCell<String>> {
+        Rc::clone(&self.writer)
     }
 
     /// The creator, whether or not the channel knows it.
@@ -48,7 +56,11 @@ impl EnvelopeJudge {
 
 impl Judge for EnvelopeJudge {
     fn evaluate(&self, policy: &str) -> PolicyVerdict {
-        match self.usage.native(|| self.access.evaluate(policy, &self.envelope)) {
+        let (verdict, signer) = self.usage.native(|| self.access.evaluate_and_name(policy, &self.envelope));
+        if let Some(signer) = signer {
+            self.writer.get_or_init(|| signer);
+        }
+        match verdict {
             access::PolicyVerdict::Satisfied => PolicyVerdict::Satisfied,
             access::PolicyVerdict::Denied(text) => PolicyVerdict::Denied(text),
             access::PolicyVerdict::Missing => PolicyVerdict::Missing,

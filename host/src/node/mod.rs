@@ -8,12 +8,15 @@
 
 pub mod answers;
 mod board;
+mod budgets;
 mod channel;
 mod config;
 mod creation;
 mod deliver;
 mod denial;
 mod driver;
+mod dump;
+mod fork_watch;
 mod gate;
 mod guest_log;
 mod judge;
@@ -29,6 +32,7 @@ mod participation;
 mod registrar;
 mod removal;
 mod rules;
+mod shadows;
 mod usage;
 mod workers;
 
@@ -36,6 +40,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use raddle_core::bundle::GenesisError;
@@ -44,17 +49,21 @@ use raddle_rules::admission::{ExpirationChecks, RuleSetError, StandardFilters};
 use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, EngineError, FilterEngine, LoadError, StackError};
 use raddle_serve::channels::{Channels, DeliverChannel, Found};
+use raddle_serve::clock::SystemClock;
 use raddle_serve::tls::ClientAuthorities;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 pub use board::{Board, Doing, Halt, ReadOnly};
+pub use budgets::{Meter, OverBudget, Spent};
 pub use channel::Channel;
 pub use driver::NotTakenOver;
+pub use fork_watch::{ForkCounters, Suspicion, Suspicions};
 pub use guest_log::GuestLog;
 pub use judge::EnvelopeJudge;
 pub use ledgers::Ledgers;
 pub use logs::{Logs, NoLog, OneLog};
+pub(crate) use meters::Meters;
 pub use meters::ModuleUsage;
 pub use modules::Modules;
 pub use observer::{Committed, NoObserver, Observer};
@@ -66,17 +75,22 @@ pub use rules::{BrokenFilter, Rules};
 pub use usage::{Usage, Used};
 pub use workers::{NotCompleted, Workers};
 
-use crate::config::{BatchPolicies, BatchPolicyOverride};
+use crate::config::{BatchPolicies, BatchPolicyOverride, Budgets};
 use crate::identity::Signer;
 use crate::load_shipped;
 use crate::pull::Upstream;
 use config::ConfigMaker;
+use fork_watch::ForkWatch;
 use lease::Lease;
 use registrar::{Common, Registrar};
 use rules::RulesMaker;
 
 /// Threads on which config updates are judged. A module that takes long to compile holds up other updates only.
 const CONFIG_THREADS: NonZeroUsize = NonZeroUsize::MIN;
+
+/// Threads on which filters in mode shadow are asked, of all channels: whatever they cost, the others keep the rest of
+/// the machine.
+const SHADOW_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// How a node judges.
 #[derive(Clone, Debug)]
@@ -106,6 +120,16 @@ pub struct NodeSettings {
     /// - Default: nowhere.
     /// - Set by: `BatchPolicyOverride` of `raddle.yaml`.
     pub batch_policy_override: Option<BatchPolicyOverride>,
+    /// What organisations may send to a channel in a second.
+    ///
+    /// - Default: as much as they like.
+    /// - Set by: `Budgets` of `raddle.yaml`.
+    pub budgets: Budgets,
+    /// How often the headers of other orderers are compared with ours; none: never.
+    ///
+    /// - Default: never, since those that a config of tests names are not there.
+    /// - Set by: `ForkWatch` of `raddle.yaml`, where it is 30 s by default.
+    pub fork_watch: Option<Duration>,
     /// Why the node takes no envelopes and makes no blocks.
     ///
     /// - Default: it does both.
@@ -126,6 +150,8 @@ impl Default for NodeSettings {
             counts_usage: false,
             batch_policies: BatchPolicies::None,
             batch_policy_override: None,
+            budgets: Budgets::default(),
+            fork_watch: None,
             read_only: None,
             upstream: Upstream::default(),
         }
@@ -212,6 +238,7 @@ pub enum NodeError {
 pub struct Node {
     registrar: Arc<Registrar>,
     usage: Arc<Usage>,
+    fork_watch: Option<ForkWatch>,
     lease: Lease,
 }
 
@@ -224,8 +251,9 @@ impl Node {
     ///
     /// The sandbox or its threads do not start.
     pub fn new(parts: NodeParts, settings: NodeSettings) -> Result<Self, NodeError> {
-        // One slot more for each thread on which configs are made.
-        let engine = Arc::new(FilterEngine::new(slots(settings.filter_threads))?);
+        // A filter in mode shadow must not keep another from its slot.
+        let threads = settings.filter_threads.saturating_add(SHADOW_THREADS.get());
+        let engine = Arc::new(FilterEngine::new(slots(threads))?);
         let batches = Arc::new(BatchEngine::new()?);
         let standard = Arc::new(StandardFilters::load(&engine)?);
         let shipped = load_shipped(&batches)?;
@@ -245,7 +273,7 @@ impl Node {
             usage: Arc::clone(&usage),
             batch_policies: Arc::new(settings.batch_policies),
         };
-        let lease = Lease::new();
+        let (lease, runtime) = (Lease::new(), parts.runtime.clone());
         let registrar = Registrar::new(Common {
             node: parts,
             maker,
@@ -254,13 +282,18 @@ impl Node {
             configs,
             workers: Arc::new(Workers::start("filters", settings.filter_threads)?),
             config_workers: Arc::new(Workers::start("configs", CONFIG_THREADS)?),
+            shadow_workers: Workers::start("shadows", SHADOW_THREADS)?,
             usage: Arc::clone(&usage),
             batch_policy_override: settings.batch_policy_override,
+            budgets: Arc::new(settings.budgets),
             read_only: settings.read_only,
             upstream: settings.upstream,
             lease: lease.clone(),
         });
-        Ok(Self { registrar, usage, lease })
+        let fork_watch = settings
+            .fork_watch
+            .map(|interval| ForkWatch::start(&runtime, &registrar, interval, Arc::new(SystemClock)));
+        Ok(Self { registrar, usage, fork_watch, lease })
     }
 
     /// The channel of this id, which begins with its genesis block if it has no ledger. It takes envelopes at once, and
@@ -326,9 +359,16 @@ impl Node {
         self.usage.used()
     }
 
+    /// Why channels seem to have forked, to look at or to wait for. Nothing halts for it.
+    #[must_use]
+    pub fn suspicions(&self) -> watch::Receiver<Suspicions> {
+        self.registrar.suspected().subscribe()
+    }
+
     /// Ends all channels: commits what is cut, cuts nothing. What is pending stands in the log, and is read again at
     /// the next start. Blocks for as long as the commits take; must not be called on a thread of the runtime.
     pub fn stop(&self) {
+        self.fork_watch.iter().for_each(ForkWatch::stop);
         self.registrar.stop();
     }
 

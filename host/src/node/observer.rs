@@ -1,5 +1,7 @@
 //! Who is told what a node does.
 
+use std::time::Duration;
+
 use raddle_core::chain::Note;
 use raddle_core::cutter::CutReason;
 use raddle_core::ids::{BlockNumber, ChannelId};
@@ -11,6 +13,16 @@ pub trait Observer: Send + Sync + 'static {
 
     /// The chain noted something about a record.
     fn noted(&self, channel: &ChannelId, note: &Note);
+
+    /// A batch was cut this long after its first envelope was read.
+    fn filled(&self, channel: &ChannelId, took: Duration) {
+        let _ = (channel, took);
+    }
+
+    /// One transaction of the ledger, of one block or more, took this long.
+    fn stored(&self, channel: &ChannelId, took: Duration) {
+        let _ = (channel, took);
+    }
 }
 
 /// Looks away.

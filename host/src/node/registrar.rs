@@ -17,9 +17,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::board::{Board, ReadOnly};
+use super::budgets::Accounts;
 use super::channel::{Channel, ChannelParts};
 use super::config::ConfigMaker;
 use super::driver::{self, Threads};
+use super::fork_watch::Suspected;
 use super::gate::Gate;
 use super::lease::Lease;
 use super::ledgers::Ledgers;
@@ -27,10 +29,11 @@ use super::logs::Logs;
 use super::onboarding::Onboarding;
 use super::removal::Pending;
 use super::rules::RulesMaker;
+use super::shadows::Shadows;
 use super::usage::Usage;
 use super::workers::Workers;
 use super::{NodeError, NodeParts, overridden};
-use crate::config::BatchPolicyOverride;
+use crate::config::{BatchPolicyOverride, Budgets};
 use crate::identity::Signer;
 use crate::pull::Upstream;
 
@@ -43,8 +46,10 @@ pub(super) struct Common {
     pub(super) configs: ConfigMaker,
     pub(super) workers: Arc<Workers>,
     pub(super) config_workers: Arc<Workers>,
+    pub(super) shadow_workers: Workers,
     pub(super) usage: Arc<Usage>,
     pub(super) batch_policy_override: Option<BatchPolicyOverride>,
+    pub(super) budgets: Arc<Budgets>,
     pub(super) read_only: Option<ReadOnly>,
     pub(super) upstream: Upstream,
     pub(super) lease: Lease,
@@ -63,6 +68,7 @@ pub(super) struct Registrar {
     /// Channels that are being removed.
     pub(super) pending: Mutex<BTreeMap<String, Pending>>,
     count: watch::Sender<usize>,
+    suspected: Arc<Suspected>,
     /// For those whose channels create others.
     this: Weak<Self>,
 }
@@ -97,6 +103,7 @@ impl Registrar {
             onboarding: Mutex::default(),
             pending: Mutex::default(),
             count: watch::Sender::new(0),
+            suspected: Arc::new(Suspected::new()),
             this: Weak::clone(this),
         })
     }
@@ -128,9 +135,11 @@ impl Registrar {
             log: Arc::clone(&log),
             ledger: ledger.clone(),
             board: Arc::clone(&board),
-            workers: Arc::clone(&common.workers),
+            accounts: Arc::new(Accounts::new(id.clone(), Arc::clone(&common.budgets))),
+            workers: Arc::new(common.workers.share()),
             configs: common.configs.clone(),
-            config_workers: Arc::clone(&common.config_workers),
+            config_workers: Arc::new(common.config_workers.share()),
+            shadows: Shadows::new(common.shadow_workers.share()),
             usage: Arc::clone(&common.usage),
             registrar: Weak::clone(&self.this),
             lease: common.lease.clone(),
@@ -218,6 +227,16 @@ impl Registrar {
         &self.common.upstream
     }
 
+    /// What waits for the threads of filters, and for those of configs.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        let of_channels: usize = self.channels().iter().map(|channel| channel.workers().waiting()).sum();
+        (of_channels, self.common.config_workers.waiting())
+    }
+
+    pub(super) const fn suspected(&self) -> &Arc<Suspected> {
+        &self.suspected
+    }
+
     pub(super) fn this(&self) -> Weak<Self> {
         Weak::clone(&self.this)
     }
@@ -229,6 +248,7 @@ impl Registrar {
         let mut system = self.system.write().unwrap_or_else(PoisonError::into_inner);
         system.take_if(|system| system.id().0 == id);
         self.count.send_replace(channels.len());
+        self.suspected.forget(running.channel.id());
         Some(running)
     }
 

@@ -7,11 +7,13 @@ use raddle_core::batch_policy::{Fault, LocalFault};
 use raddle_core::cutter::Cutter;
 use raddle_rules::store::{CustomBatchPolicy, Prepared};
 use raddle_rules::{
-    BindError, FilterModule, GuestStack, LogLevel, LogSink, RefusalStatus, Settings, SettingsError,
+    BatchMeter, BindError, FilterModule, GuestStack, LogLevel, LogSink, RefusalStatus, Settings,
+    SettingsError,
 };
 
 use super::Workbench;
 use super::form::{CaseFile, CaseForm, EnvelopeForm, Expected, SettingsForm};
+use super::spent::Adding;
 use super::stage::{Stage, StageError};
 use raddle_rules::profile::ModuleLimits;
 
@@ -29,8 +31,10 @@ pub struct Outcome {
     pub found: String,
     /// Whether it is the same.
     pub passed: bool,
-    /// Fuel of a filter's call.
+    /// Fuel of a filter's call, or the most that a batch policy used in one.
     pub fuel_used: Option<u64>,
+    /// Of a batch policy that cut as it had to: where.
+    pub cuts: Option<String>,
     /// What the module logged.
     pub log: Vec<String>,
 }
@@ -99,7 +103,9 @@ pub fn play(
                 filter_case(bench, stack, &mut stage, (&filter.module, settings, limits), case, &log)?
             }
             Prepared::BatchPolicy(policy) => {
-                (policy_case(stack, &mut stage, policy, settings, case, &log)?, None)
+                let spent = Arc::new(Adding::default());
+                let answer = policy_case(stack, &mut stage, (policy, settings, &spent), case, &log)?;
+                (answer, Some(spent.sum()).filter(|spent| spent.calls > 0).map(|spent| spent.fuel_max))
             }
         };
         outcomes.push(compare(case, answer, fuel_used, log.take())?);
@@ -148,8 +154,7 @@ fn filter_case(
 fn policy_case(
     stack: GuestStack,
     stage: &mut Stage,
-    policy: &CustomBatchPolicy,
-    settings: Settings,
+    (policy, settings, spent): (&CustomBatchPolicy, Settings, &Arc<Adding>),
     case: &CaseForm,
     log: &Arc<Lines>,
 ) -> Result<Answer, CaseError> {
@@ -166,6 +171,7 @@ fn policy_case(
     if count > ENVELOPES_MAX {
         return Err(form_error(case, &format!("{count} envelopes, at most {ENVELOPES_MAX} are played")));
     }
+    let bound = bound.counted(Arc::clone(spent) as Arc<dyn BatchMeter>);
     let mut cutter = Cutter::new(config.bundle.batch_size, Rc::new(bound));
     let mut cuts = Vec::new();
     for form in &case.envelopes {
@@ -220,8 +226,10 @@ fn compare(
         }
         _ => return Err(form_error(case, "a case has either `expect` or `cuts`")),
     };
+    let cuts = matches!(found, Answer::Cuts { .. }).then(|| found.to_string());
     Ok(Outcome {
         name: case.name.clone(),
+        cuts,
         passed: wanted == found,
         expected: wanted.to_string(),
         found: found.to_string(),

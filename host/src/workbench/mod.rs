@@ -4,8 +4,10 @@
 //! an author describes, on a [`stage`] that is made for them.
 
 pub mod cases;
+pub mod changes;
 mod form;
 pub mod replay;
+mod spent;
 pub mod stage;
 mod transaction;
 
@@ -24,6 +26,8 @@ use raddle_rules::{BatchEngine, Case, EngineError, FilterEngine, Timestamp};
 
 use crate::node::{EnvelopeJudge, Modules, Usage};
 
+pub use spent::Spent;
+
 pub use form::{CaseFile, FormError, SettingsForm, read, read_folder};
 
 /// Where a filter stands that asks for no place.
@@ -31,7 +35,9 @@ pub const ORDER: u32 = 100;
 
 /// What runs modules without a node.
 pub struct Workbench {
-    store: ModuleStore,
+    filters: Arc<FilterEngine>,
+    batch_policies: Arc<BatchEngine>,
+    store: Arc<ModuleStore>,
     usage: Arc<Usage>,
 }
 
@@ -45,10 +51,9 @@ impl Workbench {
         let filters = Arc::new(FilterEngine::new(NonZeroU16::MIN)?);
         let batch_policies = Arc::new(BatchEngine::new()?);
         let settings = Modules { worker, cache: None }.settings();
-        Ok(Self {
-            store: ModuleStore::new(filters, batch_policies, settings),
-            usage: Arc::new(Usage::new(false)),
-        })
+        let store = ModuleStore::new(Arc::clone(&filters), Arc::clone(&batch_policies), settings);
+        let usage = Arc::new(Usage::new(false));
+        Ok(Self { filters, batch_policies, store: Arc::new(store), usage })
     }
 
     /// Does what a node does with a module that is to be installed: compiles it within the strict limits, and asks it

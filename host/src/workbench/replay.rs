@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use raddle_core::access::Access;
-use raddle_core::batch_policy::{Fault, LocalFault};
-use raddle_core::bundle::Bundle;
-use raddle_core::cutter::Cutter;
+use raddle_core::batch_policy::{BatchPolicy, Fault, LocalFault};
+use raddle_core::bundle::{BatchSize, Bundle};
+use raddle_core::cutter::{CutBatch, CutReason, Cutter};
 use raddle_core::policy::CHANNEL_WRITERS;
 use raddle_proto::common::HeaderType;
 use raddle_proto::wire::{self, Envelope};
 use raddle_rules::admission::CustomFilter;
 use raddle_rules::store::CustomBatchPolicy;
-use raddle_rules::{BindError, Case, Filter, GuestStack, NoLog, Timestamp};
+use raddle_rules::{BatchMeter, BindError, Case, Filter, GuestStack, NoLog, Timestamp};
 
 use super::Workbench;
+use super::spent::{Adding, Spent};
 
 /// How long each of the two that are measured is run.
 const BENCH_TIME: Duration = Duration::from_secs(1);
@@ -128,11 +129,14 @@ impl<'a> Judging<'a> {
 
     /// Received when it was sent: blocks do not tell more.
     fn case(&self, envelope: &Envelope) -> Rc<Case> {
-        let sent =
-            wire::channel_header(envelope).ok().and_then(|header| header.timestamp).unwrap_or_default();
-        let received = Timestamp { seconds: sent.seconds, nanoseconds: sent.nanos };
-        self.bench.case(self.access, envelope, received)
+        self.bench.case(self.access, envelope, received(envelope))
     }
+}
+
+/// An envelope is taken for received when it was sent.
+pub(super) fn received(envelope: &Envelope) -> Timestamp {
+    let sent = wire::channel_header(envelope).ok().and_then(|header| header.timestamp).unwrap_or_default();
+    Timestamp { seconds: sent.seconds, nanoseconds: sent.nanos }
 }
 
 /// The mean time of one call.
@@ -151,7 +155,7 @@ fn mean(envelopes: &[Envelope], call: impl Fn(&Envelope)) -> Option<Duration> {
 }
 
 /// Envelopes that filters and batch policies are asked about, with their places.
-fn normal(block: &RealBlock) -> impl Iterator<Item = (usize, Envelope)> {
+pub fn normal(block: &RealBlock) -> impl Iterator<Item = (usize, Envelope)> {
     let read = |bytes: &Bytes| Envelope::unmarshal(bytes.clone()).ok();
     let envelopes = block.envelopes.iter().enumerate();
     envelopes.filter_map(move |(place, bytes)| Some((place, read(bytes)?))).filter(|(_, envelope)| {
@@ -161,8 +165,46 @@ fn normal(block: &RealBlock) -> impl Iterator<Item = (usize, Envelope)> {
     })
 }
 
-/// How many envelopes a batch policy would have put into each block, with what it leaves pending last; a config block
-/// ends a batch.
+/// Where a batch policy cuts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// The batches, and what it leaves pending last.
+    pub batches: Vec<Batch>,
+    /// How often the module broke, so that the standard rule cut a batch.
+    pub faults: u64,
+}
+
+/// A batch that was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// How many envelopes are in it.
+    pub envelopes: usize,
+    /// Bytes of their payloads and signatures.
+    pub size_bytes: u64,
+    /// Why it was cut; what was pending last is cut as by a time-to-cut.
+    pub reason: CutReason,
+}
+
+impl Cuts {
+    /// The places of the cuts: how many envelopes are before each.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.batches.iter().scan(0, |before: &mut usize, batch| {
+            *before = before.saturating_add(batch.envelopes);
+            Some(*before)
+        })
+    }
+
+    fn add(&mut self, cut: Option<CutBatch>) {
+        let batch = |cut: CutBatch| Batch {
+            envelopes: cut.envelopes.len(),
+            size_bytes: cut.size_bytes,
+            reason: cut.reason,
+        };
+        self.batches.extend(cut.map(batch));
+    }
+}
+
+/// How a batch policy would have cut what is in the blocks, and what that took.
 ///
 /// # Errors
 ///
@@ -172,25 +214,36 @@ pub fn cuts(
     bundle: &Arc<Bundle>,
     policy: &CustomBatchPolicy,
     blocks: &[RealBlock],
-) -> Result<(Vec<usize>, u64), ReplayFault> {
+) -> Result<(Cuts, Spent), ReplayFault> {
     let CustomBatchPolicy { module, settings, limits } = policy;
     let bound = module.bind(stack, Arc::clone(bundle), settings.clone(), *limits, Arc::new(NoLog))?;
-    let mut cutter = Cutter::new(bundle.batch_size, Rc::new(bound));
-    let (mut counts, mut faults) = (Vec::new(), 0);
+    let spent = Arc::new(Adding::default());
+    let counted = bound.counted(Arc::clone(&spent) as Arc<dyn BatchMeter>);
+    let cuts = cut(bundle.batch_size, Rc::new(counted), blocks)?;
+    Ok((cuts, spent.sum()))
+}
+
+/// Cuts what is in the blocks; a config block ends a batch.
+pub(super) fn cut(
+    batch_size: BatchSize,
+    policy: Rc<dyn BatchPolicy>,
+    blocks: &[RealBlock],
+) -> Result<Cuts, LocalFault> {
+    let mut cutter = Cutter::new(batch_size, policy);
+    let mut cuts = Cuts::default();
     for block in blocks {
         let mut is_config = true;
         for (_, envelope) in normal(block) {
             is_config = false;
             let taken = cutter.take(&envelope)?;
-            faults = taken.faults.iter().fold(faults, |count: u64, _| count.saturating_add(1));
-            counts.extend([taken.before, taken.after].into_iter().flatten().map(|cut| cut.envelopes.len()));
+            cuts.faults = taken.faults.iter().fold(cuts.faults, |count, _| count.saturating_add(1));
+            cuts.add(taken.before);
+            cuts.add(taken.after);
         }
         if is_config {
-            let cut = cutter.cut(raddle_core::cutter::CutReason::ConfigFollows);
-            counts.extend(cut.map(|cut| cut.envelopes.len()));
+            cuts.add(cutter.cut(CutReason::ConfigFollows));
         }
     }
-    let cut = cutter.cut(raddle_core::cutter::CutReason::TimeToCut);
-    counts.extend(cut.map(|cut| cut.envelopes.len()));
-    Ok((counts, faults))
+    cuts.add(cutter.cut(CutReason::TimeToCut));
+    Ok(cuts)
 }

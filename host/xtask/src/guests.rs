@@ -4,6 +4,7 @@
 //! `guest-filters/dist` is committed, so that building Raddle needs no WebAssembly toolchain. `dist/MANIFEST` names the
 //! one toolchain whose bytes those are, a hash of the sources, and each component's digest.
 
+mod c;
 mod manifest;
 mod sources;
 
@@ -52,7 +53,9 @@ pub enum Outcome {
 /// toolchain is no error of a check: see [`Outcome::BytesNotCompared`].
 pub fn run(check: bool) -> anyhow::Result<Outcome> {
     let dirs = Dirs::find()?;
-    if check { check_dist(&dirs) } else { build_dist(&dirs) }
+    let rust = if check { check_dist(&dirs) } else { build_dist(&dirs) }?;
+    let c = c::run(&dirs.root, &dirs.guests, check)?;
+    Ok(if matches!(c, Outcome::BytesNotCompared { .. }) { c } else { rust })
 }
 
 /// The toolchain that `MANIFEST` names, if it is not here.
@@ -144,7 +147,7 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
         sources: dirs.sources()?,
         components: components.iter().map(|(name, bytes)| (name.clone(), Entry::of(bytes))).collect(),
     };
-    for stale in component_files(&dirs.dist)?.keys().filter(|name| !components.contains_key(*name)) {
+    for stale in rust_files(&dirs.dist)?.keys().filter(|name| !components.contains_key(*name)) {
         fs::remove_file(dirs.dist.join(stale)).with_context(|| format!("dist/{stale}"))?;
     }
     for (name, bytes) in &components {
@@ -235,7 +238,7 @@ fn check_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
          run `cargo xtask guests`",
         manifest.sources
     );
-    let committed = component_files(&dirs.dist)?;
+    let committed = rust_files(&dirs.dist)?;
     compare_digests(&manifest, &committed)?;
     let Some(toolchain) = named_toolchain(&manifest)? else {
         println!("sources and digests agree; bytes were not compared: {} is not here", manifest.toolchain);
@@ -280,7 +283,14 @@ fn differing_names(committed: &Components, rebuilt: &Components) -> Vec<String> 
     names
 }
 
-/// Every component below `dist`.
+/// Every component below `dist` that is made of Rust.
+fn rust_files(dist: &Path) -> anyhow::Result<Components> {
+    let mut files = component_files(dist)?;
+    files.retain(|name, _| name.split_once('/').is_none_or(|(folder, _)| folder != c::DIST));
+    Ok(files)
+}
+
+/// Every component below a folder.
 fn component_files(dist: &Path) -> anyhow::Result<Components> {
     sources::files(dist, &|path| path.extension().is_some_and(|extension| extension == "wasm"))?
         .into_iter()

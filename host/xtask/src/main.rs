@@ -27,9 +27,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measure; what is worth keeping stands in tests/bench/RESULTS.md
+    /// Measure everything, or some groups, in one table, and point out what differs from tests/bench/recorded.yaml
     Bench {
-        /// Passed on to the benchmark
+        /// Names of groups, a number that scales what is large, `--record DAY`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -26,6 +26,8 @@ pub enum Tier {
     Guests,
     /// A Go toolchain, and the Go module proxy
     Go,
+    /// Chromium
+    Browser,
     /// Java and Maven, and Maven Central for an Apache Kafka; a step of it needs what `go` needs too
     Kafka,
 }

@@ -6,6 +6,7 @@ mod config;
 pub mod double;
 pub mod join;
 mod list;
+mod load;
 mod refusals;
 mod send;
 mod streams;

@@ -1,7 +1,9 @@
 //! Orderers of one channel that share its log: what its admins change, they all change at the same place.
 
 mod batch_policy;
+mod budgets;
 mod conflicts;
+mod forks;
 mod hostile;
 mod join;
 mod lockout;

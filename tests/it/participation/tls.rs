@@ -1,20 +1,14 @@
 //! TLS towards admins: who has no certificate that is trusted gets nowhere.
 
 use std::fs;
-use std::net::TcpStream;
-use std::sync::Arc;
+use std::io::{Read, Write};
 use std::time::{Duration, SystemTime};
 
 use raddle::network::{TlsAuthority, TlsIdentity, Validity};
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 
-use crate::harness::golden;
-use crate::harness::http;
 use crate::harness::process::Node;
+use crate::harness::{golden, http, https};
 use crate::start::{folder, free_port, raddle, refuses};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -56,24 +50,9 @@ impl Scene {
         Self { folder, address, server, admins }
     }
 
-    /// A connection as `osnadmin` makes it. The handshake is done with the first request.
-    fn connect(&self, own: Option<&TlsIdentity>) -> StreamOwned<ClientConnection, TcpStream> {
-        let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate(self.server.certificate_pem())).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match own {
-            Some(own) => {
-                let key = PrivateKeyDer::from_pem_slice(own.key_pem.as_bytes()).unwrap();
-                config.with_client_auth_cert(vec![certificate(&own.certificate_pem)], key).unwrap()
-            }
-            None => config.with_no_client_auth(),
-        };
-        let connection = ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().unwrap()).unwrap();
-        StreamOwned::new(connection, TcpStream::connect(&self.address).unwrap())
+    /// A connection as `osnadmin` makes it.
+    fn connect(&self, own: Option<&TlsIdentity>) -> impl Read + Write {
+        https::connect(&self.address, &self.server, own)
     }
 
     fn list(&self, own: &TlsIdentity) -> http::Reply {
@@ -82,10 +61,7 @@ impl Scene {
 
     /// Whether a client with this certificate is answered.
     fn is_answered(&self, own: Option<&TlsIdentity>) -> bool {
-        use std::io::{Read as _, Write as _};
-        let mut stream = self.connect(own);
-        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: orderer\r\n\r\n");
-        asked.and_then(|()| stream.read_exact(&mut [0; 8])).is_ok()
+        https::is_answered(self.connect(own))
     }
 }
 

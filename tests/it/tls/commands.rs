@@ -38,9 +38,13 @@ fn all_commands_of_clients_take_the_three_flags_and_client_yaml_may_name_the_fil
     let site = Site::new(true, "");
     with_files(&site);
     let node = Node::start_by_settings(site.path());
-    for command in
-        [&["send", "hello", "--wait"][..], &SHOW, &["channel", "config", "show"], &["module", "list"]]
-    {
+    for command in [
+        &["send", "hello", "--wait"][..],
+        &["load", "--streams", "2", "--count", "20", "--deliver"],
+        &SHOW,
+        &["channel", "config", "show"],
+        &["module", "list"],
+    ] {
         let output = client(&site, command, &TLS);
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

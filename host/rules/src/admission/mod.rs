@@ -99,6 +99,9 @@ pub trait Meter: Send + Sync {
 
     /// An envelope was refused before it came to this filter, whose own word does not count.
     fn passed_over(&self);
+
+    /// An envelope passed, and there was no time to ask this filter about it, whose own word does not count.
+    fn left_out(&self);
 }
 
 #[derive(Clone)]
@@ -194,16 +197,26 @@ impl RuleSet {
         }
     }
 
-    /// Asks the filters whose word does not count, about an envelope that the others let pass or do not. Nothing comes
-    /// of it but what their meters count: an envelope that is refused anyway is not worth the time.
-    pub fn shadow(&self, stack: GuestStack, case: &Rc<Case>, is_admitted: bool) {
-        for rule in &self.shadows {
-            match (&rule.meter, is_admitted) {
-                (_, true) => drop(rule.check(stack, case)),
-                (Some(meter), false) => meter.passed_over(),
-                (None, false) => {}
-            }
-        }
+    /// Whether there are filters whose word does not count.
+    #[must_use]
+    pub const fn has_shadows(&self) -> bool {
+        !self.shadows.is_empty()
+    }
+
+    /// Asks the filters whose word does not count, about an envelope that the others let pass. Nothing comes of it but
+    /// what their meters count.
+    pub fn shadow(&self, stack: GuestStack, case: &Rc<Case>) {
+        self.shadows.iter().for_each(|rule| drop(rule.check(stack, case)));
+    }
+
+    /// Counts an envelope that is refused: it is not worth the time of those whose word does not count.
+    pub fn pass_over_shadows(&self) {
+        self.shadows.iter().filter_map(|rule| rule.meter.as_ref()).for_each(|meter| meter.passed_over());
+    }
+
+    /// Counts an envelope that passed, for which those whose word does not count had no time.
+    pub fn leave_out_shadows(&self) {
+        self.shadows.iter().filter_map(|rule| rule.meter.as_ref()).for_each(|meter| meter.left_out());
     }
 
     /// The channel config that the rules belong to: its sequence is the one to stamp on what they let pass.

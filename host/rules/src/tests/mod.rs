@@ -4,6 +4,7 @@
 
 mod check;
 mod corpus;
+mod counted;
 mod determinism;
 mod examples;
 mod expected;

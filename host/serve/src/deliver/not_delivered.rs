@@ -55,6 +55,12 @@ pub(crate) enum NotDelivered {
     Failed(#[from] Failure),
     #[error("the channel is not served any more")]
     Closed,
+    #[error(
+        "this orderer has had as much on its way to readers as it may (Limits.DeliverBytes) for {} s; go to another \
+         one",
+        waited.as_secs_f64()
+    )]
+    NoRoom { waited: Duration },
     #[error("block {number} cannot be read: {cause}")]
     Unavailable { number: BlockNumber, cause: BlockUnavailable },
 }
@@ -118,7 +124,9 @@ impl NotDelivered {
                 Status::NotFound
             }
             Self::Expired { .. } | Self::Denied(_) => Status::Forbidden,
-            Self::Failed(_) | Self::Closed | Self::Unavailable { .. } => Status::ServiceUnavailable,
+            Self::Failed(_) | Self::Closed | Self::NoRoom { .. } | Self::Unavailable { .. } => {
+                Status::ServiceUnavailable
+            }
         }
     }
 
@@ -160,6 +168,7 @@ impl NotDelivered {
             Self::Denied(_) => (Code::READER_DENIED, Value::Null),
             Self::Failed(Failure { detail, .. }) => (detail.code, Value::Object(detail.reason)),
             Self::Closed => (Code::CHANNEL_CLOSED, Value::Null),
+            Self::NoRoom { waited } => (Code::NO_ROOM, json!({ "waited_seconds": waited.as_secs_f64() })),
             Self::Unavailable { number, .. } => (Code::BLOCK_UNAVAILABLE, json!({ "block": number.0 })),
         };
         let mut reason = match more {

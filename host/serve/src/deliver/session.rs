@@ -15,8 +15,9 @@ use super::{
     seek::{Manner, Range, Request},
 };
 use crate::{
-    channels::{DeliverChannel, Standing},
+    channels::{BlockUnavailable, DeliverChannel, Standing},
     clock::Clock,
+    guard::Room,
 };
 
 /// A client that reads a channel.
@@ -24,6 +25,7 @@ pub(crate) struct Session {
     channel: Arc<dyn DeliverChannel>,
     standing: watch::Receiver<Standing>,
     access: Access,
+    room: Option<Room>,
     manner: Manner,
     /// `None` after the last one.
     next: Option<BlockNumber>,
@@ -37,6 +39,7 @@ impl Session {
     pub(crate) async fn open(
         channel: Arc<dyn DeliverChannel>,
         request: Request,
+        room: Option<Room>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, NotDelivered> {
         let seek = request.seek_info()?;
@@ -49,14 +52,15 @@ impl Session {
         access.check(&*channel).await?;
         let height = standing.borrow().height;
         let Range { start, stop } = Range::of(&seek, height)?;
-        Ok(Self { channel, standing, access, manner, next: Some(start), stop })
+        Ok(Self { channel, standing, access, room, manner, next: Some(start), stop })
     }
 
     /// The next block once it is there; `None` after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, NotDelivered> {
         let Some(number) = self.next else { return Ok(None) };
         self.wait_until_committed(number).await?;
-        let reading = self.channel.block(number);
+        self.wait_for_room().await?;
+        let reading = Self::read(Arc::clone(&self.channel), self.room.clone(), number);
         let block = select! {
             biased;
             block = reading => block.map_err(|cause| NotDelivered::Unavailable { number, cause })?,
@@ -66,6 +70,26 @@ impl Session {
         self.access.check(&*self.channel).await?;
         self.next = (number != self.stop).then(|| number.next());
         Ok(Some(self.manner.of_block(block)))
+    }
+
+    /// Nothing is read for a client that would have to wait for it.
+    async fn wait_for_room(&self) -> Result<(), NotDelivered> {
+        match &self.room {
+            Some(room) if !room.wait().await => Err(NotDelivered::NoRoom { waited: room.time_max() }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn read(
+        channel: Arc<dyn DeliverChannel>,
+        room: Option<Room>,
+        number: BlockNumber,
+    ) -> Result<Bytes, BlockUnavailable> {
+        match (channel.recent_block(number), room) {
+            (Some(block), _) => Ok(block),
+            (None, Some(room)) => room.read(channel.block(number)).await,
+            (None, None) => channel.block(number).await,
+        }
     }
 
     /// Differs: that a session has expired Fabric finds at the next block only, and until then holds the stream open.

@@ -140,5 +140,5 @@ fn decode(value: &str) -> Option<String> {
     let mut parts = value.splitn(3, '\'');
     let charset = parts.next()?.to_lowercase();
     let text = parts.nth(1)?;
-    matches!(charset.as_str(), "us-ascii" | "utf-8").then(|| super::path::unescape(text)).flatten()
+    matches!(charset.as_str(), "us-ascii" | "utf-8").then(|| crate::web::unescape(text)).flatten()
 }

@@ -17,7 +17,6 @@ mod answer;
 mod form;
 mod handlers;
 mod media_type;
-mod path;
 mod routes;
 mod server;
 
@@ -118,6 +117,32 @@ pub enum Status {
     Inactive,
     /// It has come to a halt, or its removal failed.
     Failed,
+}
+
+impl Relation {
+    /// Fabric's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Consenter => "consenter",
+            Self::Follower => "follower",
+            Self::ConfigTracker => "config-tracker",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Status {
+    /// Fabric's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::OnBoarding => "onboarding",
+            Self::Inactive => "inactive",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Which block is asked for.

@@ -4,10 +4,13 @@
 //! `orderer/common/channelparticipation/restapi.go` `NewHTTPHandler`.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, StatusCode, request};
 
 use super::answer::{self, Answer};
-use super::path::{self, BASE};
+use crate::web;
+
+/// What stands behind the base is ours; all else is not there.
+pub(super) const BASE: &str = "/participation/v1/";
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,31 +41,17 @@ impl Direct {
 }
 
 /// Finds the handler.
-pub(super) fn route<B>(request: &Request<B>) -> Result<Route, Box<Direct>> {
-    let (method, uri) = (request.method(), request.uri());
-    if uri.path() == "*" {
-        return Err(Direct::outside(answer::with(
-            answer::empty(StatusCode::BAD_REQUEST),
-            http::header::CONNECTION,
-            "close",
-        )));
-    }
-    let path = path::unescape(uri.path()).ok_or_else(|| Direct::outside(answer::unreadable()))?;
-    let elsewhere = |to: &str| {
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let (is_get, is_head) = (method == Method::GET, method == Method::HEAD);
-        let status = StatusCode::TEMPORARY_REDIRECT;
-        Direct::outside(answer::redirect(status, &format!("{to}{query}"), is_get, is_head))
-    };
-    let cleaned = path::clean(&path);
+pub(super) fn route(head: &request::Parts) -> Result<Route, Box<Direct>> {
+    let path = web::requested(head).map_err(Direct::outside)?;
+    let cleaned = web::clean(&path);
     if format!("{cleaned}/") == BASE {
-        return Err(elsewhere(BASE));
+        return Err(Direct::outside(web::elsewhere(head, BASE)));
     }
     if cleaned != path {
-        return Err(elsewhere(&path::clean(uri.path())));
+        return Err(Direct::outside(web::elsewhere(head, &web::clean(head.uri.path()))));
     }
     let Some(inside) = path.strip_prefix(BASE) else { return Err(Direct::outside(answer::not_found())) };
-    inside_route(method, request.headers(), inside).map_err(Direct::inside)
+    inside_route(&head.method, &head.headers, inside).map_err(Direct::inside)
 }
 
 fn inside_route(method: &Method, headers: &HeaderMap, path: &str) -> Result<Route, Answer> {

@@ -12,9 +12,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinHandle,
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 use super::{Acceptor, Secured};
+use crate::guard::Peer;
 
 /// Does the handshakes of `connections`, side by side: one that is slow holds up nobody. Those that fail are told in
 /// the log and left out. The order is that in which handshakes are done.
@@ -23,14 +24,14 @@ pub(crate) fn secured<S>(
     acceptor: Acceptor,
 ) -> impl Stream<Item = io::Result<Secured<S>>>
 where
-    S: AsyncRead + AsyncWrite + Connected<ConnectInfo = TcpConnectInfo> + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Connected<ConnectInfo = Peer> + Send + Unpin + 'static,
 {
     let handshakes_max = acceptor.handshakes_max();
     let handshakes = connections.filter_map(|socket| ready(socket.ok())).map(move |socket| {
         let acceptor = acceptor.clone();
         // On a thread of its own choice: the cryptography of many must not wait for one thread.
         Handshake(tokio::spawn(async move {
-            let peer = peer(socket.connect_info().remote_addr());
+            let peer = peer(socket.connect_info().address());
             acceptor.accept(socket, &peer).await.ok()
         }))
     });

@@ -13,7 +13,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::tapped::{Tap, Tapped, news};
+use crate::{
+    guard::Peer,
+    tapped::{Tap, Tapped, news},
+};
 
 /// What a client began with is kept as far as this: enough to tell a hello of TLS, and its version.
 const FIRST_BYTES: usize = 16;
@@ -29,7 +32,7 @@ pub struct ClientCertificate {
     pub is_verified: bool,
 }
 
-/// What requests of a connection know of its client. Tonic hands it on among their extensions.
+/// The certificate of a connection's client, if it presented one.
 #[derive(Clone, Debug)]
 pub struct TlsClient(pub Option<Arc<ClientCertificate>>);
 
@@ -64,11 +67,11 @@ impl<S> Secured<S> {
     }
 }
 
-impl<S> Connected for Secured<S> {
-    type ConnectInfo = TlsClient;
+impl<S: Connected<ConnectInfo = Peer>> Connected for Secured<S> {
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TlsClient {
-        self.tap.clone()
+    fn connect_info(&self) -> Peer {
+        Peer { certificate: self.tap.0.clone(), ..self.socket.get_ref().0.socket.connect_info() }
     }
 }
 

@@ -21,6 +21,7 @@ use raddle_serve::{
         Admitted, BoxFuture, BroadcastChannel, Channels, Code, DeliverChannel, Detail, Failure, Found,
         NotTaken, Received, Refusal, RefusalStatus,
     },
+    guard::Guard,
     server::{Health, Server, ServerError, ServerSettings},
 };
 use serde_json::{Map, json};
@@ -165,6 +166,7 @@ impl Channels for TestChannels {
 pub struct Running {
     pub address: SocketAddr,
     pub health: Health,
+    pub guard: Arc<Guard>,
     pub stop: oneshot::Sender<()>,
     pub task: JoinHandle<Result<(), ServerError>>,
 }
@@ -179,12 +181,12 @@ pub async fn serve_all(channels: impl Channels, settings: ServerSettings) -> Run
 }
 
 pub fn run(server: Server) -> Running {
-    let (address, health) = (server.local_address().unwrap(), server.health());
+    let (address, health, guard) = (server.local_address().unwrap(), server.health(), server.guard());
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    Running { address, health, stop, task }
+    Running { address, health, guard, stop, task }
 }
 
 /// An envelope of this type for this channel, with a number that is found again in the log.

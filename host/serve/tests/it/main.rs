@@ -8,6 +8,7 @@ mod bounds;
 mod client;
 mod deliver;
 mod doubles;
+mod guard;
 mod intake;
 mod order;
 mod services;

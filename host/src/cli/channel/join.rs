@@ -48,7 +48,7 @@ pub struct Arguments {
 
 /// Joins the channel. What was there is as it was if it fails, but for blocks that the next call goes on with.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    logging::start(false);
+    let _log = logging::start(false);
     let settings = arguments.config.load()?;
     let block = files::read_block(&arguments.block)?;
     let joined = JoinBlock::read(block.clone()).map_err(|error| {

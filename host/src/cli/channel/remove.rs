@@ -28,7 +28,7 @@ pub struct Arguments {
 
 /// Removes the channel. A removal that was begun is finished.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    logging::start(false);
+    let _log = logging::start(false);
     let settings = arguments.config.load()?;
     let refused = |sentence: String| Failure::new(Code::Join, Exit::Failed, sentence);
     check_channel_name(&arguments.channel).map_err(|error| refused(error.to_string()))?;

@@ -69,6 +69,7 @@ async fn story() -> Result<(), Failure> {
         node: NodeSettings { counts_usage: true, ..NodeSettings::default() },
         server: ServerSettings::default(),
         admin: None,
+        operations: None,
     })
     .await?;
     introduce(&orderer, started.elapsed());

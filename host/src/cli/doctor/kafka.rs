@@ -34,7 +34,7 @@ pub struct Arguments {
 
 /// Prints what was found.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    logging::start(false);
+    let _log = logging::start(false);
     let settings = arguments.config.or_dev().load()?;
     let targets::Found { targets, notes } = targets::find(&settings, &arguments.channel, &arguments.block)?;
     if targets.is_empty() {

@@ -32,7 +32,7 @@ struct Json<'a> {
 
 /// Looks at these, and prints what was found.
 pub fn run(parts: &[Part], arguments: &Arguments) -> Result<(), Failure> {
-    logging::start(false);
+    let _log = logging::start(false);
     let (settings, problems) = arguments.config.or_dev().read()?;
     // What is wrong with TLS alone is a finding like others; with anything else, nothing is as it seems.
     if !problems.0.iter().all(|problem| parts.contains(&Part::Tls) && is_told(problem)) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use raddle_author::project::{self, Kind, NewError};
+use raddle_author::project::{self, Kind, Language, NewError};
 use raddle_core::modules::{REPLACEABLE_FILTER, STANDARD_FILTERS};
 
 use crate::cli::output::print;
@@ -14,6 +14,7 @@ use crate::cli::{Code, Exit, Failure, program};
 Examples:
   raddle module new my-rule
   raddle module new fair-blocks --kind batch-policy
+  raddle module new my-rule --language c
 
 More: `raddle help author`.")]
 pub struct Arguments {
@@ -25,7 +26,7 @@ pub struct Arguments {
     kind: KindFlag,
     /// What it is to be written in
     #[arg(long, value_enum, default_value_t)]
-    language: Language,
+    language: LanguageFlag,
 }
 
 /// Kinds of modules, as flags name them.
@@ -39,15 +40,17 @@ pub enum KindFlag {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Language {
+enum LanguageFlag {
     /// Rust, with Raddle's SDK
     #[default]
     Rust,
+    /// C, with wit-bindgen's bindings and without a C library
+    C,
 }
 
 /// Makes a folder with a module in it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { name, kind, language: Language::Rust } = arguments;
+    let Arguments { name, kind, language } = arguments;
     if STANDARD_FILTERS.contains(&name.as_str()) && name != REPLACEABLE_FILTER {
         let sentence = format!("no module can be called {name}: every channel has a filter of that name");
         return Err(Failure::new(Code::NoNewModule, Exit::Usage, sentence));
@@ -56,10 +59,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         KindFlag::Filter => Kind::Filter,
         KindFlag::BatchPolicy => Kind::BatchPolicy,
     };
-    project::create(Path::new("."), name, kind)?;
+    let (language, source) = match language {
+        LanguageFlag::Rust => (Language::Rust, "src/lib.rs"),
+        LanguageFlag::C => (Language::C, "rule.c"),
+    };
+    project::create(Path::new("."), name, kind, language)?;
     let program = program();
     print(&format!(
-        "made     {name}: src/lib.rs is the module, cases what it has to answer, raddle-guest the SDK\n\n\
+        "made     {name}: {source} is the module, cases what it has to answer, raddle-guest the SDK\n\n\
          Next:\n  {program} module build {name}\n  {program} module test {name}\n"
     ))
 }
@@ -73,6 +80,7 @@ impl From<NewError> for Failure {
             NewError::Name { .. } | NewError::Taken { .. } => {
                 Self::new(Code::NoNewModule, Exit::Usage, sentence)
             }
+            NewError::Bindings(_) => Self::new(Code::Bug, Exit::Bug, sentence),
             NewError::Write { .. } => Self::new(Code::File, Exit::Failed, sentence),
         }
     }

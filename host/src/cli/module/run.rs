@@ -1,10 +1,11 @@
 //! `raddle module run`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use raddle_core::access::Access;
-use raddle_core::bundle::{Bundle, is_config_block, read_config_block};
+use raddle_core::bundle::{CurrentConfig, is_config_block, read_config_block};
+use raddle_core::cutter::CutReason;
 use raddle_proto::common;
 use raddle_proto::wire::go_decode;
 use raddle_rules::admission::CustomFilter;
@@ -12,15 +13,16 @@ use raddle_rules::store::{CustomBatchPolicy, Prepared};
 use raddle_rules::{GuestStack, on_guest_stack};
 
 use super::check::{not_installed, not_prepared};
-use super::component::{Component, Told};
+use super::component::{Component, Told, refused};
 use crate::cli::block::each_verified;
 use crate::cli::channel::current;
 use crate::cli::connection::{Flags, block_on};
 use crate::cli::output::{count, print, printable};
 use crate::cli::{Code, Exit, Failure, compile_worker, files};
 use crate::client::Place;
-use crate::workbench::Workbench;
-use crate::workbench::replay::{Judged, Judging, RealBlock, ReplayFault, cuts};
+use crate::workbench::changes::{Change, Comparison, NotCompared, present_cuts};
+use crate::workbench::replay::{Batch, Cuts, Judged, Judging, RealBlock, ReplayFault, cuts, normal};
+use crate::workbench::{Spent, Workbench};
 
 /// Options of `raddle module run`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +31,8 @@ Examples:
   raddle module run my-rule.wasm --set allow=Org1MSP --from 1
   raddle module run my-rule.wasm --set allow=Org1MSP --block config.block --block 7.block --bench
 
-Envelopes are taken for received when they were sent: blocks do not tell more. More: `raddle help author`.")]
+The channel's present rules are asked as well: what the module would change stands at the end. Envelopes are taken for
+received when they were sent, and no time-to-cut comes: blocks do not tell more. More: `raddle help author`.")]
 pub struct Arguments {
     /// The WebAssembly component
     #[arg(value_name = "FILE")]
@@ -61,8 +64,7 @@ pub struct Arguments {
 /// Blocks, and the config that the module is run under.
 struct Scene {
     blocks: Vec<RealBlock>,
-    access: Arc<Access>,
-    bundle: Arc<Bundle>,
+    config: Arc<CurrentConfig>,
 }
 
 /// Runs a module on real envelopes.
@@ -71,10 +73,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let spec = component.spec(&arguments.told)?;
     let scene = if arguments.block.is_empty() { arguments.fetched()? } else { arguments.read()? };
     let bench = Workbench::new(compile_worker::worker())?;
-    let module = bench.install(&spec, &scene.bundle).map_err(|error| not_installed(&spec.name, &error))?;
+    let module =
+        bench.install(&spec, &scene.config.bundle).map_err(|error| not_installed(&spec.name, &error))?;
     on_guest_stack("run", |stack| match &module {
         Prepared::Filter(filter) => arguments.judge(&bench, stack, &scene, filter),
-        Prepared::BatchPolicy(policy) => cut(stack, &scene, policy),
+        Prepared::BatchPolicy(policy) => arguments.cut(&bench, stack, &scene, policy),
     })?
 }
 
@@ -98,7 +101,12 @@ impl Arguments {
                 Ok(())
             })
             .await?;
-            Ok(Scene { blocks, access: current.access, bundle: current.bundle })
+            let config = CurrentConfig::read(connection.channel.clone(), current.config);
+            let config = config.map_err(|error| {
+                let sentence = format!("the config in block {} cannot be used: {error}", current.block);
+                Failure::new(Code::ConfigUnusable, Exit::Failed, sentence)
+            })?;
+            Ok(Scene { blocks, config: Arc::new(config) })
         })
     }
 
@@ -122,7 +130,7 @@ impl Arguments {
         let read = read_config_block(files::read_block(&path)?).map_err(|error| {
             Failure::new(Code::Genesis, Exit::Usage, format!("{}: {error}", path.display()))
         })?;
-        Ok(Scene { blocks, access: Arc::clone(&read.config.access), bundle: Arc::clone(&read.config.bundle) })
+        Ok(Scene { blocks, config: read.config })
     }
 
     fn judge(
@@ -132,8 +140,14 @@ impl Arguments {
         scene: &Scene,
         filter: &CustomFilter,
     ) -> Result<(), Failure> {
-        let judging = Judging::new(bench, stack, (&scene.access, &scene.bundle), filter)
+        let judging = Judging::new(bench, stack, (&scene.config.access, &scene.config.bundle), filter)
             .map_err(|error| not_prepared(&error.into()))?;
+        let comparison =
+            Comparison::new(bench, stack, &scene.config, filter).map_err(|error| match error {
+                NotCompared::Rules(error) => refused(error.to_string()),
+                NotCompared::Load(error) => local(&error.to_string()),
+            })?;
+        let mut changes = Changes::default();
         let mut summary = Summary::default();
         for block in &scene.blocks {
             let judged = judging.block(block).map_err(|fault| local(&fault.to_string()))?;
@@ -143,8 +157,12 @@ impl Arguments {
                     print(&line(judged))?;
                 }
             }
+            for (_, envelope) in normal(block) {
+                changes.add(&comparison.of(&envelope).map_err(|fault| local(&fault.to_string()))?);
+            }
         }
         print(&summary.text(scene.blocks.len()))?;
+        print(&changes.text(&comparison.left_out))?;
         if self.bench {
             print(&match judging.measure(&scene.blocks) {
                 Some(cost) => measured(cost.filter.as_secs_f64(), cost.signature.as_secs_f64()),
@@ -152,6 +170,30 @@ impl Arguments {
             })?;
         }
         Ok(())
+    }
+}
+
+impl Arguments {
+    fn cut(
+        &self,
+        bench: &Workbench,
+        stack: GuestStack,
+        scene: &Scene,
+        policy: &CustomBatchPolicy,
+    ) -> Result<(), Failure> {
+        let not_cut = |fault| match fault {
+            ReplayFault::Bind(error) => not_prepared(&error.into()),
+            ReplayFault::Local(fault) => local(&fault.to_string()),
+        };
+        let bundle = &scene.config.bundle;
+        let (cuts, spent) = cuts(stack, bundle, policy, &scene.blocks).map_err(not_cut)?;
+        let present = present_cuts(bench, stack, &scene.config, &scene.blocks).map_err(not_cut)?;
+        if !self.summary {
+            for (number, batch) in (1_u64..).zip(&cuts.batches) {
+                print(&cut_line(number, batch))?;
+            }
+        }
+        print(&cut_summary(&cuts, &spent, &present, scene.blocks.len()))
     }
 }
 
@@ -211,19 +253,78 @@ fn measured(filter: f64, signature: f64) -> String {
     )
 }
 
-fn cut(stack: GuestStack, scene: &Scene, policy: &CustomBatchPolicy) -> Result<(), Failure> {
-    let (cuts, faults) = cuts(stack, &scene.bundle, policy, &scene.blocks).map_err(|fault| match fault {
-        ReplayFault::Bind(error) => not_prepared(&error.into()),
-        ReplayFault::Local(fault) => local(&fault.to_string()),
-    })?;
-    let envelopes: usize = cuts.iter().sum();
-    let most = cuts.iter().max().copied().unwrap_or_default();
-    print(&format!(
-        "cut         {envelopes} envelopes into {} blocks, at most {most} in one; the channel has them in {}\n\
-         faults      {faults}, at which the standard rule would have cut\n",
-        cuts.len(),
-        scene.blocks.len(),
-    ))
+/// What the filter would change.
+#[derive(Default)]
+struct Changes {
+    passes: u64,
+    refused: u64,
+    passed: u64,
+    never: u64,
+}
+
+impl Changes {
+    fn add(&mut self, change: &Change) {
+        let counter = match change {
+            Change::Passes => &mut self.passes,
+            Change::Refused(_) => &mut self.refused,
+            Change::Passed => &mut self.passed,
+            Change::NeverPasses => &mut self.never,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    fn text(&self, left_out: &[(String, String)]) -> String {
+        let Self { passes, refused, passed, never } = self;
+        let mut text = format!(
+            "changes     {refused} that the channel's rules let pass now would be refused, {passed} that they refuse \
+             would pass\n            {passes} pass either way, {never} are refused either way\n",
+        );
+        text.extend(left_out.iter().map(|(name, cause)| {
+            format!("note        {} was not asked: {}\n", printable(name), printable(cause))
+        }));
+        text
+    }
+}
+
+fn cut_line(number: u64, batch: &Batch) -> String {
+    let Batch { envelopes, size_bytes, reason } = batch;
+    let envelopes = count(u64::try_from(*envelopes).unwrap_or(u64::MAX), "envelope", "envelopes");
+    let why = match reason {
+        CutReason::DoesNotFit => "the next one does not fit",
+        CutReason::AbsoluteMaxBytes => "the next one would take it beyond AbsoluteMaxBytes",
+        CutReason::Full => "full",
+        CutReason::MaxMessageCount => "MaxMessageCount",
+        CutReason::TimeToCut => "there are no more",
+        CutReason::ConfigFollows | CutReason::Config => "a config block follows",
+    };
+    format!("batch {number}   {envelopes}   {size_bytes} bytes   {why}\n")
+}
+
+fn cut_summary(cuts: &Cuts, spent: &Spent, present: &Cuts, blocks: usize) -> String {
+    let sum = |cuts: &Cuts| {
+        let sizes = || cuts.batches.iter().map(|batch| batch.envelopes);
+        (sizes().sum::<usize>(), sizes().max().unwrap_or_default())
+    };
+    let (envelopes, most) = sum(cuts);
+    let places: BTreeSet<_> = present.places().collect();
+    let same = cuts.places().filter(|place| places.contains(place)).count();
+    let calls = |total: u64| total.checked_div(spent.calls).unwrap_or_default();
+    let batches = u64::try_from(cuts.batches.len()).unwrap_or(u64::MAX);
+    let micros = u64::try_from(spent.took.as_micros()).unwrap_or(u64::MAX);
+    format!(
+        "\ncut         {envelopes} envelopes into {batches} blocks, at most {most} in one; the channel has them in \
+         {blocks}\nchanges     the channel's present batch policy would make {} of them, at most {} in one; {same} \
+         of the cuts are at the same places\ncosts       {} fuel and {} µs a call on average, at most {} fuel; {} fuel \
+         a block, {} bytes of memory\nfaults      {}, at which the standard rule would have cut\n",
+        present.batches.len(),
+        sum(present).1,
+        calls(spent.fuel),
+        calls(micros),
+        spent.fuel_max,
+        spent.fuel.checked_div(batches).unwrap_or_default(),
+        spent.memory_max,
+        cuts.faults,
+    )
 }
 
 fn real(block: &common::Block) -> RealBlock {

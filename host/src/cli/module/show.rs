@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use raddle_serve::channels::{ModuleReport, ModulesReport};
 use serde::Serialize;
 
-use crate::admin::modules::{self, Installed, Mode, ModuleError, Spec};
+use crate::admin::modules::{self, Installed, Kind, Mode, ModuleError, Spec};
 use crate::cli::Failure;
 use crate::cli::channel::current::{self, Current};
 use crate::cli::connection::{Flags, block_on};
-use crate::cli::output::{Output, print, print_json, printable};
+use crate::cli::output::{Output, count, print, print_json, printable};
 use crate::client::{Place, range};
 
 /// Options of `raddle module list`.
@@ -54,16 +54,24 @@ struct View {
 #[derive(Serialize)]
 struct UsageView {
     calls: u64,
-    accepted: u64,
-    refused: u64,
+    #[serde(flatten)]
+    answers: Answers,
     faults: BTreeMap<&'static str, u64>,
     fuel: u64,
     nanoseconds: u64,
-    refused_by_rules: u64,
+    memory_bytes: u64,
+}
+
+/// What a module of each kind has answered.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answers {
+    Filter { accepted: u64, refused: u64, refused_by_rules: u64, left_out: u64 },
+    BatchPolicy { batches: u64, did_not_fit: u64, full: u64 },
 }
 
 impl UsageView {
-    fn of(report: &ModuleReport) -> Self {
+    fn of(report: &ModuleReport, kind: &str) -> Self {
         let faults = [
             ("out-of-fuel", report.out_of_fuel),
             ("trapped", report.trapped),
@@ -71,38 +79,55 @@ impl UsageView {
             ("bad-answer", report.bad_answer),
             ("local", report.local_faults),
         ];
+        let ModuleReport { accepted, refused, refused_by_rules, left_out, .. } = *report;
+        let ModuleReport { batches, did_not_fit, full, .. } = *report;
         Self {
             calls: report.calls,
-            accepted: report.accepted,
-            refused: report.refused,
+            answers: match kind == Kind::BatchPolicy.to_string() {
+                true => Answers::BatchPolicy { batches, did_not_fit, full },
+                false => Answers::Filter { accepted, refused, refused_by_rules, left_out },
+            },
             faults: faults.into_iter().filter(|(_, count)| *count > 0).collect(),
             fuel: report.fuel,
             nanoseconds: report.nanoseconds,
-            refused_by_rules: report.refused_by_rules,
+            memory_bytes: report.memory_bytes,
         }
     }
 
     fn text(&self) -> String {
         let faults = self.faults.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
         let each = |total: u64| total.checked_div(self.calls).unwrap_or_default();
+        let answers = match self.answers {
+            Answers::Filter { accepted, refused, .. } => format!("{accepted} accepted, {refused} refused"),
+            Answers::BatchPolicy { batches, did_not_fit, full } => format!(
+                "{}, of which it cut {did_not_fit} before an envelope that did not fit and {full} as full",
+                count(batches, "batch", "batches"),
+            ),
+        };
         format!(
-            "asked {} times here: {} accepted, {} refused, {faults} faults; {} fuel and {} µs a call",
-            self.calls,
-            self.accepted,
-            self.refused,
+            "asked {} here: {answers}, {faults} faults; {} fuel and {} µs a call, at most {} KiB of memory",
+            count(self.calls, "time", "times"),
             each(self.fuel),
             each(self.nanoseconds) / 1000,
+            self.memory_bytes >> 10,
         )
     }
 
     /// What a filter in mode shadow would change.
-    fn compared(&self) -> String {
-        format!(
-            "would refuse {} of the {} envelopes that the rules let pass; the rules themselves refused {}",
-            self.calls.saturating_sub(self.accepted),
+    fn compared(&self) -> Option<String> {
+        let Answers::Filter { accepted, refused_by_rules, left_out, .. } = self.answers else { return None };
+        let mut text = format!(
+            "would refuse {} of the {} envelopes that the rules let pass; the rules themselves refused \
+             {refused_by_rules}",
+            self.calls.saturating_sub(accepted),
             self.calls,
-            self.refused_by_rules,
-        )
+        );
+        if left_out > 0 {
+            text.push_str(&format!(
+                "; it was not asked about {left_out}, since more came than there was time for"
+            ));
+        }
+        Some(text)
     }
 }
 
@@ -179,9 +204,10 @@ fn fetch(flags: &Flags) -> Result<(Current, ModulesReport), Failure> {
 
 impl View {
     fn with_usage(mut self, report: &ModulesReport) -> Self {
-        let name = self.spec.as_ref().map(|spec| spec.name.as_str());
-        let usage = report.modules.iter().find(|usage| Some(usage.name.as_str()) == name);
-        self.usage = usage.map(UsageView::of);
+        if let Some(spec) = &self.spec {
+            let usage = report.modules.iter().find(|usage| usage.name == spec.name);
+            self.usage = usage.map(|usage| UsageView::of(usage, &spec.kind));
+        }
         self
     }
 }
@@ -247,7 +273,7 @@ pub fn show(arguments: &ShowArguments) -> Result<(), Failure> {
         lines.push(("usage", usage.text()));
         lines.extend(usage.faults.iter().map(|(class, count)| ("fault", format!("{class}: {count} times"))));
         if is_shadow {
-            lines.push(("shadow", usage.compared()));
+            lines.extend(usage.compared().map(|text| ("shadow", text)));
         }
     }
     lines.extend(view.broken.map(|broken| ("broken", broken)));

@@ -96,8 +96,13 @@ fn played(
 
 fn text(file: &str, outcome: &Outcome, is_verbose: bool) -> String {
     let word = if outcome.passed { "passed" } else { "FAILED" };
-    let fuel = outcome.fuel_used.map_or(String::new(), |fuel| format!("   {fuel} fuel"));
-    let mut text = format!("{word}   {}: {}{fuel}\n", printable(file), printable(&outcome.name));
+    let cuts = outcome.cuts.as_ref().filter(|_| outcome.passed);
+    let (cuts, each) = match cuts {
+        Some(cuts) => (format!("   {cuts}"), " at most a call"),
+        None => (String::new(), ""),
+    };
+    let fuel = outcome.fuel_used.map_or(String::new(), |fuel| format!("   {fuel} fuel{each}"));
+    let mut text = format!("{word}   {}: {}{cuts}{fuel}\n", printable(file), printable(&outcome.name));
     if !outcome.passed {
         text.push_str(&format!("         wanted {}\n", printable(&outcome.expected)));
         text.push_str(&format!("         found  {}\n", printable(&outcome.found)));

@@ -2,16 +2,19 @@
 //! looked at before anything is made, so that everything that is wrong is told at once.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use raddle_core::ids::ChannelId;
 use raddle_serve::participation::AdminSettings;
 
+use crate::cli::logging::Log;
 use crate::cli::settings::{check_mapped, read_block_0};
 use crate::cli::{Code, Exit, Failure};
-use crate::config::{BootstrapMethod, Origin, Problem, Problems, Settings};
+use crate::config::{BootstrapMethod, Metrics, Origin, Problem, Problems, Settings};
 use crate::identity::Signer;
 use crate::node::Ledgers;
+use crate::operations::OperationsListener;
 use crate::orderer::{AdminListener, LEDGERS};
 
 /// What was found, if nothing is wrong.
@@ -24,6 +27,8 @@ pub struct Prepared {
     pub genesis: Option<Bytes>,
     /// Where and how admins are served, if they are.
     pub admin: Option<AdminListener>,
+    /// Where and how operators are served, if they are.
+    pub operations: Option<OperationsListener>,
 }
 
 /// Something that is wrong: as one line of many, and as it is told alone.
@@ -40,16 +45,17 @@ type Looked<T> = Result<T, Box<Fault>>;
 /// # Errors
 ///
 /// All that is wrong.
-pub fn prepare(settings: &Settings) -> Result<Prepared, Vec<Fault>> {
+pub fn prepare(settings: &Settings, log: Arc<Log>) -> Result<Prepared, Vec<Fault>> {
     let (signer, listen, admin) = (signer(settings), listen(settings), admin(settings));
-    let (genesis, folder) = (bootstrap(settings), folder(settings));
-    match (signer, listen, admin, genesis, folder) {
-        (Ok(signer), Ok(listen), Ok(admin), Ok(genesis), Ok(())) => {
-            Ok(Prepared { signer, listen, genesis, admin })
+    let (genesis, folder, operations) = (bootstrap(settings), folder(settings), operations(settings, log));
+    match (signer, listen, admin, operations, genesis, folder) {
+        (Ok(signer), Ok(listen), Ok(admin), Ok(operations), Ok(genesis), Ok(())) => {
+            Ok(Prepared { signer, listen, genesis, admin, operations })
         }
-        (signer, listen, admin, genesis, folder) => {
-            let faults = [signer.err(), listen.err(), admin.err(), genesis.err(), folder.err()];
-            Err(faults.into_iter().flatten().map(|fault| *fault).collect())
+        (signer, listen, admin, operations, genesis, folder) => {
+            let listeners = [listen.err(), admin.err(), operations.err()];
+            let faults = [signer.err(), genesis.err(), folder.err()].into_iter().chain(listeners);
+            Err(faults.flatten().map(|fault| *fault).collect())
         }
     }
 }
@@ -106,6 +112,17 @@ fn admin(settings: &Settings) -> Looked<Option<AdminListener>> {
     let body_bytes_max = usize::try_from(admin.body_bytes_max.value).unwrap_or(usize::MAX);
     let settings = AdminSettings { is_enabled: admin.is_enabled.value, body_bytes_max };
     Ok(Some(AdminListener { listen, tls: admin.tls.clone(), settings }))
+}
+
+fn operations(settings: &Settings, log: Arc<Log>) -> Looked<Option<OperationsListener>> {
+    let operations = &settings.operations;
+    if !operations.listens() {
+        return Ok(None);
+    }
+    let address = &operations.listen_address;
+    let listen = resolve("Operations.ListenAddress", &address.value, &address.origin)?;
+    let has_metrics = operations.metrics.value == Metrics::Prometheus;
+    Ok(Some(OperationsListener { listen, tls: operations.tls.clone(), has_metrics, logging: log }))
 }
 
 fn resolve(key: &str, address: &str, origin: &Origin) -> Looked<SocketAddr> {

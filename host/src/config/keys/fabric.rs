@@ -24,8 +24,7 @@ const RAFT: &str = "no channel is ordered by Raft here";
 const LIBRARY: &str = "librdkafka does this by rules of its own";
 const PINGS: &str = "clients may ping as often as they like";
 const PROFILE: &str = "there is no profile of a Go program to be had";
-const OPERATIONS: &str = "this version does not serve operations";
-const METRICS: &str = "this version has no metrics";
+const STATSD: &str = "metrics are pushed to nobody, and are at /metrics of Operations.ListenAddress";
 const TRACES: &str = "requests are not written to files";
 const LEDGER: &str = "blocks are always kept in files at FileLedger.Location";
 const HASH: &str = "an orderer signs with ECDSA on P-256 and SHA-256";
@@ -140,15 +139,15 @@ pub(in super::super) const ORDERER: Schema = Schema {
         works("Kafka.SASLPlain.Password", Secret, "", V1_V2),
         idle("Debug.BroadcastTraceDir", Text, "", ALL, TRACES),
         idle("Debug.DeliverTraceDir", Text, "", ALL, TRACES),
-        idle("Operations.ListenAddress", Text, "", ALL, OPERATIONS),
-        none("Operations.TLS.Enabled", Boolean, "false", ALL, OPERATIONS, &["false"]),
-        with("Operations.TLS.Certificate", Path, ALL, "Operations.TLS.Enabled"),
-        with("Operations.TLS.PrivateKey", Path, ALL, "Operations.TLS.Enabled"),
-        with("Operations.TLS.RootCAs", Paths, ALL, "Operations.TLS.Enabled"),
-        with("Operations.TLS.ClientAuthRequired", Boolean, ALL, "Operations.TLS.Enabled"),
-        with("Operations.TLS.ClientRootCAs", Paths, ALL, "Operations.TLS.Enabled"),
-        with("Operations.TLS.TLSHandshakeTimeShift", Duration, ALL, "Operations.TLS.Enabled"),
-        none("Metrics.Provider", Text, "disabled", ALL, METRICS, &["disabled"]),
+        works("Operations.ListenAddress", Text, "", ALL),
+        works("Operations.TLS.Enabled", Boolean, "false", ALL),
+        works("Operations.TLS.Certificate", Path, "", ALL),
+        works("Operations.TLS.PrivateKey", Path, "", ALL),
+        works("Operations.TLS.RootCAs", Paths, "", ALL),
+        works("Operations.TLS.ClientAuthRequired", Boolean, "false", ALL),
+        works("Operations.TLS.ClientRootCAs", Paths, "", ALL),
+        works("Operations.TLS.TLSHandshakeTimeShift", Duration, "0s", ALL),
+        partly("Metrics.Provider", Text, "prometheus", ALL, STATSD, &["statsd"]),
         with("Metrics.Statsd.Network", Text, ALL, "Metrics.Provider"),
         with("Metrics.Statsd.Address", Text, ALL, "Metrics.Provider"),
         with("Metrics.Statsd.WriteInterval", Duration, ALL, "Metrics.Provider"),
@@ -174,6 +173,18 @@ pub(in super::super) const ORDERER: Schema = Schema {
 
 const fn works(name: &'static str, kind: Kind, default: &'static str, versions: Versions) -> Key {
     Key { name, kind, default, fate: Fate::Works, versions }
+}
+
+/// A key that has no effect with some values.
+const fn partly(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    versions: Versions,
+    why: &'static str,
+    vain: &'static [&'static str],
+) -> Key {
+    Key { name, kind, default, fate: Fate::Partly { why, vain }, versions }
 }
 
 /// A key that has no effect, whatever stands there.

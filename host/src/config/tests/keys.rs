@@ -30,6 +30,10 @@ fn example(key: &Key) -> &'static str {
         // Anything else is refused.
         ("General.BCCSP.Default", _) => "SW",
         ("Kafka.SASLScram.Mechanism", _) => "SCRAM-SHA-256",
+        // Elsewhere everybody could connect, which is warned of.
+        ("Operations.ListenAddress", _) => "127.0.0.1:17",
+        // The one that has no effect.
+        ("Metrics.Provider", _) => "statsd",
         (_, Kind::Text | Kind::Secret | Kind::Path | Kind::Own) => "example",
         (_, Kind::Boolean) => "true",
         (_, Kind::Number(_) | Kind::Integer | Kind::Size) => "17",
@@ -37,6 +41,7 @@ fn example(key: &Key) -> &'static str {
         (_, Kind::Duration) => "17s",
         (_, Kind::List | Kind::Paths) => "[example]",
         (_, Kind::KafkaVersion) => "2.8.1",
+        ("Budgets.Organisations", _) => "{trade: {EnvelopesPerSecond: 7}}",
         (_, Kind::OwnMap) => "{trade: local}",
     }
 }
@@ -63,7 +68,13 @@ fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
 
 /// TLS wants files; it has tests of its own.
 fn is_of_tls(key: &Key) -> bool {
-    let sections = ["General.TLS.", "Admin.TLS.", "General.Cluster.Client", "General.Cluster.RootCAs"];
+    let sections = [
+        "General.TLS.",
+        "Admin.TLS.",
+        "Operations.TLS.",
+        "General.Cluster.Client",
+        "General.Cluster.RootCAs",
+    ];
     sections.iter().any(|section| key.name.starts_with(section))
 }
 
@@ -81,13 +92,17 @@ fn every_key_of_fabric_is_taken_and_has_an_effect_or_is_warned_of() {
         let is_idle = match key.fate {
             Fate::Works => false,
             Fate::NoEffect { idle, .. } => !idle.contains(&example(key)),
-            Fate::With(other) => matches!(ORDERER.find(other).unwrap().fate, Fate::NoEffect { .. }),
+            Fate::Partly { vain, .. } => vain.contains(&example(key)),
+            Fate::With(other) => {
+                matches!(ORDERER.find(other).unwrap().fate, Fate::NoEffect { .. } | Fate::Partly { .. })
+            }
         };
         assert_eq!(of_key, usize::from(is_idle), "{text}{:?}", settings.warnings);
         // What it says is shown, with its place.
         let shown = settings.effective.iter().find(|it| it.key == key.name);
         let is_shown = shown.is_some_and(|it| matches!(&it.origin, Origin::File { place: Some(_), .. }));
-        assert_eq!(is_shown, is_idle || key.fate == Fate::Works, "{text}{shown:?}");
+        let has_effect = matches!(key.fate, Fate::Works | Fate::Partly { .. });
+        assert_eq!(is_shown, is_idle || has_effect, "{text}{shown:?}");
         assert_eq!(shown.is_some_and(|it| it.without_effect.is_some()), is_idle, "{text}{shown:?}");
     }
 }
@@ -104,21 +119,19 @@ fn every_key_that_works_reaches_the_node() {
         (plain.effective, plain.warnings) = (Vec::new(), Vec::new());
         format!("{plain:?}{tls:?}{:?}", secrets.map(|sasl| sasl.password.clone()))
     };
-    let keys = ORDERER.keys.iter().chain(RADDLE.keys).filter(|key| key.fate == Fate::Works);
+    let has_effect = |key: &&Key| matches!(key.fate, Fate::Works | Fate::Partly { .. });
+    let keys = ORDERER.keys.iter().chain(RADDLE.keys).filter(has_effect);
     for key in keys.filter(|key| !is_of_tls(key) && key.name != "General.BCCSP.Default") {
         let is_fabrics = ORDERER.find(key.name).is_some();
         let example = match key.name {
             "Ordering.kafka" | "Ordering.etcdraft" => "['a:1']",
+            "Metrics.Provider" => "disabled",
             // There is one value only.
             "Ordering.solo" => continue,
             "BatchPolicyOverride.channel" | "BatchPolicyOverride.offset" => continue,
             "Kafka.SASLScram.User" | "Kafka.SASLScram.Password" | "Kafka.SASLScram.Mechanism" => continue,
-            "Kafka.Idempotent" | "General.Authentication.NoExpirationChecks" => {
-                if key.default == "true" {
-                    "false"
-                } else {
-                    "true"
-                }
+            "Kafka.Idempotent" | "ForkWatch.Enabled" | "General.Authentication.NoExpirationChecks" => {
+                if key.default == "true" { "false" } else { "true" }
             }
             _ => example(key),
         };
@@ -142,7 +155,7 @@ fn every_key_that_works_reaches_the_node() {
             _ => example.trim_matches(['[', ']', '\'']),
         };
         // Words with a meaning of their own are not in the settings any more.
-        let is_shown = !["none", "true", "false"].contains(&word);
+        let is_shown = !["none", "true", "false", "disabled"].contains(&word);
         let shown = |text: &str| text.matches(word).count();
         assert!(!is_shown || shown(&reached) > shown(&without), "{}: {reached}", key.name);
     }
@@ -347,5 +360,47 @@ fn the_nearest_key_of_the_tables_is_the_key_itself() {
     for schema in [ORDERER, RADDLE] {
         let nearest = |schema: Schema, key: &Key| schema.nearest(&key.name.to_lowercase());
         assert!(schema.keys.iter().all(|key| nearest(schema, key) == Some(key.name)));
+    }
+}
+
+#[test]
+fn what_becomes_of_metrics_by_their_provider_is_said() {
+    let read = |text: &str| {
+        let settings = load(text, "", &[]).unwrap();
+        let warned: Vec<_> = settings.warnings.iter().map(|it| format!("{}: {}", it.key, it.what)).collect();
+        let shown = settings.effective.iter().find(|it| it.key == "Metrics.Provider").unwrap();
+        (settings.operations.metrics.value, shown.value.clone().unwrap(), warned)
+    };
+    let (on, off) = (Metrics::Prometheus, Metrics::Disabled);
+    for (text, metrics, shown, warned) in [
+        (EMPTY, on, "prometheus", vec![]),
+        ("Metrics: {Provider: prometheus}\n", on, "prometheus", vec![]),
+        ("Metrics: {Provider: disabled, Statsd: {Network: udp}}\n", off, "disabled", vec![]),
+        ("Metrics: {Provider: statsd}\n", on, "statsd", vec!["Metrics.Provider: it has no effect"]),
+        (
+            "Metrics: {Provider: graphite}\n",
+            off,
+            "graphite",
+            vec!["Metrics.Provider: \"graphite\" is no provider: no metrics"],
+        ),
+    ] {
+        let expected = warned.into_iter().map(str::to_owned).collect();
+        assert_eq!(read(text), (metrics, shown.to_owned(), expected), "{text}");
+    }
+}
+
+#[test]
+fn operators_are_served_where_an_address_says_so() {
+    let listens = |text: &str| {
+        let settings = load(text, "", &[]).unwrap();
+        let warned = settings.warnings.iter().any(|it| it.key == "Operations.ListenAddress");
+        (settings.operations.listens(), warned)
+    };
+    for (text, expected) in [
+        (EMPTY, (false, false)),
+        ("Operations: {ListenAddress: '127.0.0.1:8443'}\n", (true, false)),
+        ("Operations: {ListenAddress: '0.0.0.0:8443'}\n", (true, true)),
+    ] {
+        assert_eq!(listens(text), expected, "{text}");
     }
 }

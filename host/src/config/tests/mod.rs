@@ -226,6 +226,43 @@ fn batch_policies_are_for_no_channel_for_all_or_for_some() {
 }
 
 #[test]
+fn limits_and_budgets_are_what_the_server_has_by_default_and_what_the_file_says() {
+    let settings = load(EMPTY, "", &[]).unwrap();
+    assert_eq!((settings.limits.clone(), settings.budgets), (Limits::default(), Budgets::default()));
+    assert_eq!(settings.fork_watch, Some(Duration::from_secs(30)));
+    let raddle = "
+Limits: {StreamsPerClient: 3, DeliverBytes: 1 MB, ReaderTime: 2s}
+ForkWatch: {Enabled: false}
+Budgets:
+  BytesPerSecond: 4 MB
+  Organisations:
+    Org1MSP: {envelopespersecond: 50}
+";
+    let settings = load(EMPTY, raddle, &[]).unwrap();
+    let guard = settings.limits.server().guard;
+    assert_eq!((guard.client_streams_max, guard.deliver_bytes_max), (3, 1 << 20));
+    assert_eq!((guard.reader_time_max, settings.fork_watch), (Duration::from_secs(2), None));
+    let budget = |envelopes_per_second, bytes_per_second| Budget { envelopes_per_second, bytes_per_second };
+    assert_eq!(settings.budgets.others, budget(0, 4 << 20));
+    assert_eq!(settings.budgets.organisations, [("Org1MSP".to_owned(), budget(50, 0))].into());
+    let shown = settings.effective.iter().find(|it| it.key.starts_with("Budgets.Organisations."));
+    assert_eq!(shown.and_then(|it| it.value.as_deref()), Some("50"));
+    refused(
+        EMPTY,
+        "Budgets: {Organisations: {Org1MSP: 5, Org2MSP: {Rate: 5, BytesPerSecond: much}}}",
+        &[],
+        &[
+            "raddle.yaml:1:27  Budgets.Organisations.Org1MSP: here stands no map; write EnvelopesPerSecond, \
+             BytesPerSecond, or both, below the MSP id",
+            "raddle.yaml:1:49  Budgets.Organisations.Org2MSP.Rate: there is no such key; write EnvelopesPerSecond, \
+             BytesPerSecond, or both, below the MSP id",
+            "raddle.yaml:1:58  Budgets.Organisations.Org2MSP.BytesPerSecond: \"much\" is no amount of bytes; write one \
+             such as 1 MB, 10m or 4096",
+        ],
+    );
+}
+
+#[test]
 fn all_problems_are_told_at_once_in_the_order_of_the_files() {
     let orderer = "
 General:

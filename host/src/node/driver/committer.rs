@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use raddle_ledger::{Ledger, NewBlock};
 use tokio::runtime::Handle;
@@ -66,12 +67,14 @@ impl Committer {
                 blocks.push(next.block);
                 told.push(next.told);
             }
+            let began = Instant::now();
             if let Err(error) = self.ledger.commit(&blocks) {
                 let halt = Halt::Ledger(Arc::new(error));
-                tracing::error!(channel = %self.ledger.channel(), %halt, "channel halted");
                 self.board.halted(&halt);
+                tracing::error!(channel = %self.ledger.channel(), %halt, "channel halted");
                 return;
             }
+            self.observer.stored(self.ledger.channel(), began.elapsed());
             // Who follows the blocks finds the observer informed.
             for block in &told {
                 self.tell(block);

@@ -25,6 +25,7 @@ use futures_util::StreamExt as _;
 use prost::Message as _;
 use raddle_core::chain::{Action, Chain, ChainError, CutBlock, Event, Note};
 use raddle_core::channel_creation::NewChannel;
+use raddle_core::cutter::CutReason;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::{Ledger, LogAnchor, NewBlock};
 use raddle_ordering::{Anchor, Cause, LogIdentity, LogKind, OrderedLog, ReadError, Record, Records};
@@ -99,6 +100,8 @@ struct Driver {
     blocks: mpsc::Sender<Job>,
     stop: watch::Receiver<bool>,
     timer: Option<Instant>,
+    /// When the first of the envelopes was read that are pending.
+    batch_began: Option<Instant>,
     log: LogIdentity,
     /// Why the log cannot be read just now.
     away: Option<Cause>,
@@ -146,8 +149,8 @@ impl Threads {
             let panicked = Ended::Halted(Halt::Panicked { thread: "driver" });
             let ended = catch_unwind(AssertUnwindSafe(driving)).unwrap_or(Err(panicked));
             if let Err(Ended::Halted(halt)) = ended {
-                tracing::error!(channel = %id, %halt, "channel halted");
                 board.halted(&halt);
+                tracing::error!(channel = %id, %halt, "channel halted");
             }
         })?;
         Ok(Self { stop, driver, committer })
@@ -180,7 +183,8 @@ async fn drive(
     let id = parts.ledger.channel().clone();
     let stored = parts.ledger.state();
     let log = find_log(&*parts.log, &id, stored.anchor.as_ref(), stop.clone()).await?;
-    let policies = ConfigBatchPolicies::new(parts.shipped.clone(), Arc::clone(&parts.store), stack);
+    let policies = ConfigBatchPolicies::new(parts.shipped.clone(), Arc::clone(&parts.store), stack)
+        .counted(Arc::clone(parts.channel.meters()));
     let policies = Rc::new(Metered::new(policies, Arc::clone(&parts.usage)));
     let config = Arc::clone(&parts.channel.rules().config);
     let mut stopping = stop.clone();
@@ -206,6 +210,7 @@ async fn drive(
         blocks,
         stop,
         timer: None,
+        batch_began: None,
         log,
         away: None,
         seen: [None, None],
@@ -284,7 +289,10 @@ impl Driver {
             for action in actions {
                 match action {
                     Action::WriteBlock(cut) => self.write(*cut).await?,
-                    Action::StartTimer(timeout) => self.start_timer(timeout),
+                    Action::StartTimer(timeout) => {
+                        self.batch_began.get_or_insert_with(Instant::now);
+                        self.start_timer(timeout);
+                    }
                     Action::StopTimer => self.stop_timer(),
                     Action::PostTimeToCut(number) => self.post_time_to_cut(number),
                     Action::Judge { offset, envelope, class, purpose } => {
@@ -316,6 +324,11 @@ impl Driver {
             return self.compare(&cut);
         }
         let CutBlock { block, state, reason, size_bytes, config, creates } = cut;
+        // As in Fabric: a batch that the envelope fills with which it begins takes no time, and a config is no batch.
+        let filled = self.batch_began.take().map_or(Duration::ZERO, |began| began.elapsed());
+        if reason != CutReason::Config {
+            self.parts.node.observer.filled(&self.id, filled);
+        }
         if let Some(new) = creates {
             self.create(*new).await?;
         }
@@ -393,7 +406,12 @@ impl Driver {
     fn note(&self, note: &Note) {
         let channel = &self.id;
         match note {
-            Note::ForkSuspected { .. } => tracing::error!(%channel, %note),
+            Note::ForkSuspected { offset, named, next, .. } => {
+                tracing::error!(%channel, %note);
+                if let Some(registrar) = self.parts.channel.registrar() {
+                    registrar.suspected().time_to_cut(channel, *offset, *named, *next);
+                }
+            }
             Note::LateTimeToCut { .. } | Note::DuplicateResubmission { .. } => {
                 tracing::debug!(%channel, %note)
             }

@@ -31,6 +31,13 @@ pub fn digest(root: &Path, workspaces: &[&Path]) -> anyhow::Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
+/// SHA-256 over some parts, in hexadecimal.
+pub fn hash<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    parts.for_each(|part| add(&mut hasher, part));
+    hex(&hasher.finalize())
+}
+
 /// The length first, so that no two lists of parts hash alike.
 fn add(hasher: &mut Sha256, part: &[u8]) {
     hasher.update((part.len() as u64).to_be_bytes());

@@ -68,6 +68,8 @@ const JAVA: Need = Need {
     probe: &["java", "-version"],
     what: "Java 11 or later (Debian: apt-get install default-jre-headless)",
 };
+const CHROMIUM: Need =
+    Need { probe: &["chromium", "--version"], what: "Chromium (Debian: apt-get install chromium)" };
 const MAVEN: Need = Need { probe: &["mvn", "--version"], what: "Maven (Debian: apt-get install maven)" };
 
 const GO_WIRE: &str = "tests/go-wire";
@@ -107,6 +109,10 @@ pub static STEPS: &[Step] = &[
     cargo(
         "clippy of the Kafka tests",
         &["clippy", "--release", "--locked", "--workspace", "--test", "kafka", "--", "-D", "warnings"],
+    ),
+    cargo(
+        "clippy of the browser's tests",
+        &["clippy", "--release", "--locked", "--workspace", "--test", "browser", "--", "-D", "warnings"],
     ),
     cargo(
         "clippy of the Go tests",
@@ -182,6 +188,14 @@ pub static STEPS: &[Step] = &[
         tier: Tier::Go,
         needs: &[C_COMPILER, GO],
         ..cargo("a client in Go", &["test", "--release", "--locked", "--workspace", "--test", "go"])
+    },
+    Step {
+        tier: Tier::Browser,
+        needs: &[C_COMPILER, CHROMIUM],
+        ..cargo(
+            "the page for operators",
+            &["test", "--release", "--locked", "--workspace", "--test", "browser"],
+        )
     },
     Step {
         tier: Tier::Kafka,

@@ -5,5 +5,5 @@ mod bounds;
 mod changes;
 mod follow;
 mod modules;
-mod reader;
+pub mod reader;
 mod table;

@@ -113,6 +113,12 @@ impl Reader {
         Self { requests: Some(sender), answers }
     }
 
+    /// A stream that is not opened, and why.
+    pub async fn open_refused(channel: &Channel) -> Status {
+        let mut client = AtomicBroadcastClient::new(channel.clone());
+        client.deliver(tokio_stream::pending()).await.unwrap_err()
+    }
+
     /// On a connection of its own, with a first request.
     pub async fn start(address: SocketAddr, seek_text: &str) -> Self {
         let reader = Self::open(&connect(address).await).await;

@@ -1,14 +1,35 @@
 //! Paths as Go's HTTP server and its routers see them.
 //!
-//! Source: Go 1.26 `net/http/server.go` `cleanPath`, `path/path.go` `Clean`, `net/url/url.go`.
+//! Source: Go 1.26 `net/http/server.go` `ServeMux`, `cleanPath`, `path/path.go` `Clean`, `net/url/url.go`.
 
-/// What stands behind the base is ours; all else is not there.
-pub(super) const BASE: &str = "/participation/v1/";
+use http::header::CONNECTION;
+use http::{Method, StatusCode, request};
+
+use super::answer::{self, Answer};
+
+/// The path that a request is for, with its escapes resolved.
+///
+/// # Errors
+///
+/// What is answered to a request that is for none.
+pub(crate) fn requested(head: &request::Parts) -> Result<String, Answer> {
+    if head.uri.path() == "*" {
+        return Err(answer::with(answer::empty(StatusCode::BAD_REQUEST), CONNECTION, "close"));
+    }
+    unescape(head.uri.path()).ok_or_else(answer::unreadable)
+}
+
+/// Sends a request to another path.
+pub(crate) fn elsewhere(head: &request::Parts, to: &str) -> Answer {
+    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let (is_get, is_head) = (head.method == Method::GET, head.method == Method::HEAD);
+    answer::redirect(StatusCode::TEMPORARY_REDIRECT, &format!("{to}{query}"), is_get, is_head)
+}
 
 /// The path with its escapes resolved. None if an escape is none: Go does not read such a request.
 ///
 /// Bytes that are no UTF-8 become U+FFFD, which no channel's name has.
-pub(super) fn unescape(path: &str) -> Option<String> {
+pub(crate) fn unescape(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -26,7 +47,7 @@ pub(super) fn unescape(path: &str) -> Option<String> {
 }
 
 /// The path without empty elements and dots, beginning with a slash. A slash at the end stays.
-pub(super) fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let mut elements: Vec<&str> = Vec::new();
     for element in path.split('/') {
         match element {

@@ -1,0 +1,331 @@
+//! A node whose clients want too much of it: its memory stays within a bound, what it acknowledged is there, and who
+//! behaves is served.
+//!
+//! `RADDLE_SOAK=1` makes it 2,000 connections for `SOAK_SECONDS` (300), and has the latency of others measured.
+
+mod crowd;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use prost::Message as _;
+use raddle::client::{Answer, Client, ClientError, Patience, Place, message, range};
+use raddle::identity::Signer;
+use raddle::network::{Role, Validity};
+use raddle_proto::common::HeaderType;
+use raddle_proto::wire::Envelope;
+use tempfile::TempDir;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
+
+use crate::harness::process;
+use crate::network::{Team, channel, draft};
+use crowd::Crowd;
+
+const MIB: u64 = 1 << 20;
+
+/// What the node of these tests allows, in MiB.
+const SMALL: u64 = 32;
+const LARGE: u64 = 128;
+const DELIVER: u64 = 32;
+/// Bytes that a connection may send ahead.
+const WINDOW: u64 = 128 << 10;
+
+/// What a connection may cost beside what it sends ahead: buffers of TCP's reader and HTTP/2's writer, and tasks.
+const CONNECTION_BYTES: u64 = 128 << 10;
+
+/// What a node takes for itself: stacks and memories of guests, caches of blocks and pages of the log.
+const OWN: u64 = 400;
+
+/// The node, those who may write, and where it is.
+struct Scene {
+    node: process::Node,
+    users: [Arc<Signer>; 2],
+    _folder: TempDir,
+}
+
+/// The most memory that a node with these limits may take for `connections`: what it takes for itself, what all
+/// connections may have sent ahead, and twice what may be under way, since a message is copied once where it is put
+/// together.
+fn bytes_max(connections: u64) -> u64 {
+    OWN * MIB + connections * (WINDOW + CONNECTION_BYTES) + 2 * (SMALL + LARGE + DELIVER) * MIB
+}
+
+fn is_soak() -> bool {
+    std::env::var_os("RADDLE_SOAK").is_some()
+}
+
+fn soak_time() -> Duration {
+    let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(300))
+}
+
+// === impl Scene ===
+
+impl Scene {
+    /// Starts a node in a process of its own, with these further settings in raddle.yaml.
+    async fn start(raddle: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (orderers, members) = (Team::new("Orderer"), [Team::new("Org1"), Team::new("Org2")]);
+        let genesis = draft(&orderers, &members).genesis(SystemTime::now()).unwrap();
+        fs::write(folder.path().join("demo.block"), genesis.encode_to_vec()).unwrap();
+        write_orderer(&orderers, &folder.path().join("msp"));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let orderer = format!(
+            "General: {{ListenPort: {port}, BootstrapFile: demo.block, LocalMSPDir: msp, LocalMSPID: OrdererMSP, \
+             MaxRecvMsgSize: 17825792}}\nFileLedger: {{Location: state}}\n"
+        );
+        fs::write(folder.path().join("orderer.yaml"), orderer).unwrap();
+        fs::write(folder.path().join("raddle.yaml"), raddle).unwrap();
+        let path = folder.path().to_owned();
+        let node = spawn_blocking(move || process::Node::start_by_settings(&path)).await.unwrap();
+        let users = [&members[0], &members[1]].map(|team| Arc::new(team.signer(Role::Client)));
+        Self { node, users, _folder: folder }
+    }
+
+    /// The most memory that the node had at any time.
+    fn peak_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.node.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// Sends one envelope after the other until told that it is enough.
+    fn behaved(&self, user: usize, pause: Duration) -> Behaved {
+        let is_enough = Arc::new(AtomicBool::new(false));
+        let (signer, address) = (Arc::clone(&self.users[user]), self.node.address.clone());
+        let task = tokio::spawn(behave(signer, address, pause, Arc::clone(&is_enough)));
+        Behaved { is_enough, task }
+    }
+
+    /// Reads the channel from block 0 until all of these have come.
+    async fn all_are_there(&self, acknowledged: &BTreeSet<Bytes>) {
+        let client = Client::connect(&self.node.address, Patience::default()).await.unwrap();
+        let seek = range(Place::Oldest, Place::Number(u64::MAX), true);
+        let seek = self.users[0].seek(&channel(), &seek, SystemTime::now()).unwrap();
+        let (mut blocks, mut missing) = (client.deliver(&seek), acknowledged.clone());
+        while !missing.is_empty() {
+            let block = blocks.next().await.unwrap().unwrap();
+            for envelope in block.data.unwrap().data {
+                missing.remove(Envelope::unmarshal(envelope).unwrap().signature());
+            }
+        }
+    }
+}
+
+fn write_orderer(orderers: &Team, folder: &Path) {
+    let validity = Validity::ten_years(SystemTime::now());
+    let issued = orderers.organisation.issue(Role::Orderer, "orderer.example.com", validity).unwrap();
+    orderers.organisation.write_identity(&issued, folder).unwrap();
+}
+
+/// A client that does what clients should.
+struct Behaved {
+    is_enough: Arc<AtomicBool>,
+    task: JoinHandle<Did>,
+}
+
+/// What it did: signatures of what was acknowledged, how long each took, and what it was told otherwise.
+#[derive(Default)]
+struct Did {
+    acknowledged: BTreeSet<Bytes>,
+    times: Vec<Duration>,
+    refused: Vec<String>,
+}
+
+impl Behaved {
+    async fn end(self) -> Did {
+        self.is_enough.store(true, Ordering::SeqCst);
+        self.task.await.unwrap()
+    }
+}
+
+impl Did {
+    /// What 99 of 100 did not exceed.
+    fn p99(&self) -> Duration {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        times[times.len() * 99 / 100]
+    }
+}
+
+async fn behave(signer: Arc<Signer>, address: String, pause: Duration, is_enough: Arc<AtomicBool>) -> Did {
+    let mut did = Did::default();
+    while !is_enough.load(Ordering::SeqCst) {
+        if let Err(error) = one_stream(&signer, &address, pause, &is_enough, &mut did).await {
+            did.refused.push(error.to_string());
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    did
+}
+
+async fn one_stream(
+    signer: &Signer,
+    address: &str,
+    pause: Duration,
+    is_enough: &AtomicBool,
+    did: &mut Did,
+) -> Result<(), ClientError> {
+    let client = Client::connect(address, Patience::default()).await?;
+    let (queue, envelopes) = tokio::sync::mpsc::channel(1);
+    let mut answers = client.broadcast(tokio_stream::wrappers::ReceiverStream::new(envelopes));
+    while !is_enough.load(Ordering::SeqCst) {
+        let envelope = envelope(signer);
+        let began = Instant::now();
+        let _ = queue.send(message(&envelope)).await;
+        match answers.next().await? {
+            Some(Answer::Taken) => {
+                did.times.push(began.elapsed());
+                did.acknowledged.insert(envelope.signature().clone());
+            }
+            Some(Answer::Refused(refusal)) => did.refused.push(refusal.info),
+            None => return Ok(()),
+        }
+        sleep(pause).await;
+    }
+    Ok(())
+}
+
+fn envelope(signer: &Signer) -> Envelope {
+    signer.envelope(&channel(), HeaderType::Message, vec![7; 2000], SystemTime::now()).unwrap()
+}
+
+/// Those of the crowd that send good envelopes are of an organisation with a budget: nothing else would tell them from
+/// others who want as much.
+fn limits(connections: u64) -> String {
+    format!(
+        "Ordering: {{kafka: local}}\n\
+         ForkWatch: {{Enabled: false}}\n\
+         Budgets: {{Organisations: {{Org2MSP: {{EnvelopesPerSecond: 100}}}}}}\n\
+         Limits:\n  \
+         Connections: {}\n  ConnectionsPerAddress: {connections}\n  ConnectionWindow: {WINDOW}\n  \
+         SmallMessageBytes: {SMALL} MB\n  LargeMessageBytes: {LARGE} MB\n  DeliverBytes: {DELIVER} MB\n  \
+         MessageTime: 5s\n  ReaderTime: 5s\n",
+        connections + 50,
+    )
+}
+
+/// Lets a crowd upon a node, and answers what a client did before and meanwhile.
+async fn overload(connections: u64, time: Duration) -> [Did; 2] {
+    let scene = Scene::start(&limits(connections)).await;
+    let calm = scene.behaved(0, Duration::from_millis(10));
+    sleep(time.min(Duration::from_secs(30)) / 2).await;
+    let calm = calm.end().await;
+    let crowd = Crowd::start(&scene.node.address, &scene.users[1], connections);
+    let client = scene.behaved(0, Duration::from_millis(10));
+    sleep(time).await;
+    let behaved = client.end().await;
+    let did = crowd.end().await;
+    let (peak, limit) = (scene.peak_bytes(), bytes_max(connections));
+    eprintln!(
+        "{connections} connections, {time:?}: at most {} MiB, and {} MiB allowed; {did:?}; {} and {} acknowledged",
+        peak / MIB,
+        limit / MIB,
+        calm.acknowledged.len(),
+        behaved.acknowledged.len()
+    );
+    assert!(peak <= limit, "the node took {} MiB, and at most {} are allowed", peak / MIB, limit / MIB);
+    assert!(
+        did.floods > 0 && did.readers > 0 && did.mutes > 0 && did.halves > 0 && did.crumbs > 0,
+        "{did:?}"
+    );
+    assert!(!behaved.acknowledged.is_empty(), "{:?}", behaved.refused);
+    for did in [&calm, &behaved] {
+        scene.all_are_there(&did.acknowledged).await;
+    }
+    let ended = timeout(Duration::from_secs(60), spawn_blocking(move || scene.node.stop()));
+    let ended = ended.await.expect("it ends in time").unwrap();
+    assert!(ended.status.success(), "{}", ended.said);
+    [calm, behaved]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_wants_too_much_costs_bounded_memory_and_nothing_acknowledged() {
+    let (connections, time) = if is_soak() { (2000, soak_time()) } else { (100, Duration::from_secs(4)) };
+    let [calm, behaved] = overload(connections, time).await;
+    let (before, during) = (calm.p99(), behaved.p99());
+    eprintln!("p99 {before:?} before, {during:?} meanwhile; otherwise told: {:?}", behaved.refused);
+    if is_soak() {
+        assert!(during <= 3 * before, "p99 was {before:?}, and with the crowd {during:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
+    const PER_SECOND: u32 = 50;
+    let raddle = format!(
+        "Ordering: {{kafka: local}}\nForkWatch: {{Enabled: false}}\n\
+         Budgets: {{Burst: 1s, Organisations: {{Org2MSP: {{EnvelopesPerSecond: {PER_SECOND}}}}}}}\n"
+    );
+    let scene = Scene::start(&raddle).await;
+    let rounds = if is_soak() { u32::try_from(soak_time().as_secs() / 20).unwrap().max(1) } else { 1 };
+    let time = Duration::from_secs(if is_soak() { 10 } else { 2 });
+    let [mut quiet, mut noisy] = [Did::default(), Did::default()];
+    let (mut taken, mut asked) = (0, 0);
+    // In turn, so that whatever else the machine does is in both.
+    for _ in 0..rounds {
+        for is_noisy in [false, true] {
+            let crowd = is_noisy.then(|| {
+                Crowd::one_organisation(&scene.node.address, &scene.users[1], 100 * u64::from(PER_SECOND))
+            });
+            let client = scene.behaved(0, Duration::from_millis(5));
+            sleep(time).await;
+            let did = client.end().await;
+            let all = if is_noisy { &mut noisy } else { &mut quiet };
+            all.acknowledged.extend(did.acknowledged);
+            all.times.extend(did.times);
+            all.refused.extend(did.refused);
+            if let Some(crowd) = crowd {
+                let did = crowd.end().await;
+                (taken, asked) = (taken + did.taken, asked + did.asked);
+            }
+        }
+    }
+    eprintln!(
+        "{asked} asked for, {taken} taken in {} s; p99 of the other {:?}, and {:?} meanwhile",
+        rounds * u32::try_from(time.as_secs()).unwrap(),
+        quiet.p99(),
+        noisy.p99()
+    );
+    // A burst at the beginning of each round, and the rate while it lasts; generously for a machine that stalls.
+    let allowed = u64::from(PER_SECOND * rounds) * (2 * time.as_secs() + 2);
+    assert!(taken > 0 && taken <= allowed, "{taken} were taken");
+    assert!(asked > 2 * taken, "{asked} were asked for");
+    assert!(noisy.refused.is_empty() && quiet.refused.is_empty(), "{:?}", noisy.refused);
+    for did in [&quiet, &noisy] {
+        scene.all_are_there(&did.acknowledged).await;
+    }
+    if is_soak() {
+        assert!(noisy.p99() * 5 <= quiet.p99() * 6, "p99 {:?}, and {:?} meanwhile", quiet.p99(), noisy.p99());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_broker_is_away_and_whose_readers_do_not_read_ends_in_time_and_says_what_it_is_at() {
+    // Nobody listens there.
+    let raddle = "Ordering: {channels: {demo: [\"127.0.0.1:1\"]}}\nLimits: {StopTime: 1s}\n";
+    let mut scene = Scene::start(raddle).await;
+    let crowd = Crowd::start(&scene.node.address, &scene.users[1], 20);
+    let client = scene.behaved(0, Duration::from_millis(10));
+    sleep(Duration::from_secs(1)).await;
+    let id = scene.node.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-USR1", &id]).status().unwrap().success());
+    let Scene { node, .. } = &mut scene;
+    let said = tokio::task::block_in_place(|| {
+        [" tasks on ", "channel demo: starting", " connections from ", "stream "]
+            .map(|text| node.wait_for_next(text))
+    });
+    assert!(said[3].contains("/orderer.AtomicBroadcast/"), "{said:?}");
+    let ended = timeout(Duration::from_secs(60), spawn_blocking(move || scene.node.stop()));
+    let ended = ended.await.expect("it ends in time").unwrap();
+    assert!(ended.status.success(), "{}", ended.said);
+    assert!(client.end().await.acknowledged.is_empty());
+    crowd.end().await;
+}
