@@ -57,12 +57,12 @@ pub enum Damage {
     /// The row is not there.
     #[error("the row is missing")]
     Missing,
-    /// The row is shorter than what stands before a record.
+    /// The row ends within a record.
     #[error("the row has {size_bytes} bytes, at least {min_bytes} are needed")]
     Short {
         /// The row's size.
         size_bytes: usize,
-        /// The size of the row of an empty record.
+        /// Its size if the record were whole.
         min_bytes: usize,
     },
     /// The record or its timestamp has changed.

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use raddle_core::ids::{ChannelId, Offset};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use twox_hash::XxHash3_64;
 
-use crate::{Record, RecordHash, TimestampMs};
+use crate::{Record, TimestampMs};
 
 use super::failure::{Damage, Failure};
 
 /// The number of the file format that this crate reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("raddle.log.meta");
 pub(super) const CHANNELS: TableDefinition<'_, &str, u32> = TableDefinition::new("raddle.log.channels");
@@ -21,8 +22,32 @@ pub(super) const RECORDS: TableDefinition<'_, (u32, i64), &[u8]> = TableDefiniti
 pub(super) const META_FORMAT: &str = "format";
 pub(super) const META_ID: &str = "id";
 
-/// What stands before a record in its row: timestamp and checksum.
-pub(super) const ROW_HEAD_BYTES: usize = 16;
+/// What stands before a record in its row: timestamp, checksum and size.
+const HEAD_BYTES: usize = 20;
+
+/// Where a row is full, unless its only record is longer. With its key it fills a page of redb of 64 KiB.
+const ROW_BYTES_MAX: usize = (64 << 10) - 256;
+
+/// Neighbouring records of a channel, which are written together: a row for each costs redb a page for each.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub first: Offset,
+    pub bytes: Vec<u8>,
+}
+
+/// A row's records that are still to be read.
+pub(super) struct Rest {
+    row_bytes: usize,
+    /// The next record's.
+    offset: Offset,
+    rest: Bytes,
+}
+
+/// A record as it stands in its row.
+pub(super) struct Stored {
+    record: Record,
+    checksum: u64,
+}
 
 /// Where a channel's next record goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,40 +151,109 @@ fn load_place(
         return Err(Unfit::Contradiction(format!("channel {id} has no record")));
     };
     let first = Offset(first_key.value().1);
-    let (offset, row) = match &last {
-        Some((key, row)) => (Offset(key.value().1), row.value()),
-        None => (first, first_row.value()),
+    let last = match &last {
+        Some((key, row)) => last_of(Offset(key.value().1), row.value()),
+        None => last_of(first, first_row.value()),
     };
-    let record = decode(offset, row)
-        .map_err(|damage| Unfit::Failure(Failure::Damaged { channel: id.clone(), offset, damage }))?;
+    let Record { offset, timestamp_ms, .. } = last.map_err(|(offset, damage)| {
+        Unfit::Failure(Failure::Damaged { channel: id.clone(), offset, damage })
+    })?;
     let full = || Unfit::Failure(Failure::Full { channel: id.clone() });
     let end = Offset(offset.0.checked_add(1).ok_or_else(full)?);
-    Ok(Place { number, first, end, timestamp_ms: record.timestamp_ms })
+    Ok(Place { number, first, end, timestamp_ms })
+}
+
+/// The last record of a row, or where the row is damaged.
+fn last_of(first: Offset, row: &[u8]) -> Result<Record, (Offset, Damage)> {
+    let mut rest = Rest::of(first, row);
+    loop {
+        let offset = rest.offset();
+        let stored = rest.next().map_err(|damage| (offset, damage))?;
+        if rest.is_empty() {
+            return stored.checked().map_err(|damage| (offset, damage));
+        }
+    }
 }
 
 fn storage(error: impl Into<redb::Error>) -> Unfit {
     Unfit::Failure(Failure::at("reading the log")(error))
 }
 
-/// Writes a record's row into a slice of `ROW_HEAD_BYTES` and the record's length.
-pub(super) fn encode(record: &Record, row: &mut [u8]) {
-    let RecordHash(hash) = RecordHash::of(record);
-    let head = record.timestamp_ms.0.to_le_bytes().into_iter().chain(hash.into_iter().take(8));
-    for (byte, value) in row.iter_mut().zip(head) {
-        *byte = value;
+// === impl Row ===
+
+impl Row {
+    /// A row without records, the first of which will have this offset.
+    pub(super) fn new(first: Offset) -> Self {
+        Self { first, bytes: Vec::new() }
     }
-    if let Some(rest) = row.get_mut(ROW_HEAD_BYTES..) {
-        rest.copy_from_slice(&record.value);
+
+    /// Whether a record may go behind those that are there.
+    pub(super) fn has_room_for(&self, record: &Record) -> bool {
+        let needed = self.bytes.len().saturating_add(HEAD_BYTES).saturating_add(record.value.len());
+        self.bytes.is_empty() || needed <= ROW_BYTES_MAX
+    }
+
+    /// Puts a record at the end. None if it is longer than a row can say, which no log takes.
+    pub(super) fn push(&mut self, record: &Record) -> Option<()> {
+        let size_bytes = u32::try_from(record.value.len()).ok()?;
+        self.bytes.extend(record.timestamp_ms.0.to_le_bytes());
+        self.bytes.extend(checksum(record).to_le_bytes());
+        self.bytes.extend(size_bytes.to_le_bytes());
+        self.bytes.extend_from_slice(&record.value);
+        Some(())
     }
 }
 
-/// Reads a row and compares the checksum.
-pub(super) fn decode(offset: Offset, row: &[u8]) -> Result<Record, Damage> {
-    let short = Damage::Short { size_bytes: row.len(), min_bytes: ROW_HEAD_BYTES };
-    let (timestamp, rest) = row.split_first_chunk::<8>().ok_or(short)?;
-    let (checksum, value) = rest.split_first_chunk::<8>().ok_or(short)?;
-    let timestamp_ms = TimestampMs(i64::from_le_bytes(*timestamp));
-    let record = Record { offset, timestamp_ms, value: Bytes::copy_from_slice(value) };
-    let RecordHash(hash) = RecordHash::of(&record);
-    if hash.starts_with(checksum) { Ok(record) } else { Err(Damage::Checksum) }
+// === impl Rest ===
+
+impl Rest {
+    /// All records of a row.
+    pub(super) fn of(first: Offset, row: &[u8]) -> Self {
+        Self { row_bytes: row.len(), offset: first, rest: Bytes::copy_from_slice(row) }
+    }
+
+    /// The next record's offset.
+    pub(super) fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Takes the next record off the front.
+    pub(super) fn next(&mut self) -> Result<Stored, Damage> {
+        let short = |missing_bytes: usize| Damage::Short {
+            size_bytes: self.row_bytes,
+            min_bytes: self.row_bytes.saturating_add(missing_bytes),
+        };
+        let headless = || short(HEAD_BYTES.saturating_sub(self.rest.len()));
+        let (timestamp, rest) = self.rest.split_first_chunk::<8>().ok_or_else(headless)?;
+        let (checksum, rest) = rest.split_first_chunk::<8>().ok_or_else(headless)?;
+        let (size, rest) = rest.split_first_chunk::<4>().ok_or_else(headless)?;
+        let size_bytes = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
+        let cut = || short(size_bytes.saturating_sub(rest.len()));
+        let (value, rest) = rest.split_at_checked(size_bytes).ok_or_else(cut)?;
+        let timestamp_ms = TimestampMs(i64::from_le_bytes(*timestamp));
+        let record = Record { offset: self.offset, timestamp_ms, value: self.rest.slice_ref(value) };
+        let stored = Stored { record, checksum: u64::from_le_bytes(*checksum) };
+        self.rest = self.rest.slice_ref(rest);
+        self.offset = Offset(self.offset.0.saturating_add(1));
+        Ok(stored)
+    }
+}
+
+// === impl Stored ===
+
+impl Stored {
+    /// The record, if it is as it was written.
+    pub(super) fn checked(self) -> Result<Record, Damage> {
+        if checksum(&self.record) == self.checksum { Ok(self.record) } else { Err(Damage::Checksum) }
+    }
+}
+
+/// Of the record; a changed timestamp changes it too. It is against disks that forget, not against people.
+fn checksum(record: &Record) -> u64 {
+    let seed = u64::from_le_bytes(record.timestamp_ms.0.to_le_bytes());
+    XxHash3_64::oneshot_with_seed(seed, &record.value)
 }

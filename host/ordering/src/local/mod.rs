@@ -20,25 +20,27 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `raddle.log.meta` | `format` (UTF-8) | 4 bytes: the number of this format, 1 |
+//! | `raddle.log.meta` | `format` (UTF-8) | 4 bytes: the number of this format, 2 |
 //! | `raddle.log.meta` | `id` (UTF-8) | 16 bytes, random, drawn when the file was made |
 //! | `raddle.log.channels` | channel id (UTF-8) | 4 bytes: the channel's number, from 0, in order of first records |
-//! | `raddle.log.records` | 4 bytes: channel number; 8 bytes: offset | see below |
+//! | `raddle.log.records` | 4 bytes: channel number; 8 bytes: the first record's offset | one or more records |
 //!
-//! A record's value:
+//! Records that follow one another in a channel and were written together share a row, up to 64 KiB: one row for each
+//! would take a page of redb for each, and most of the writer's time. Each is, with nothing in between:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0–7 | timestamp, signed, in milliseconds since 1970-01-01T00:00:00Z |
-//! | 8–15 | the first 8 bytes of the record's hash, see [`RecordHash`] |
-//! | 16– | the record |
+//! | 8–15 | XXH3, 64 bits, of the record; the seed is the timestamp as an unsigned number |
+//! | 16–19 | n, the record's size |
+//! | 20–(n + 19) | the record |
 //!
 //! A channel's offsets have no gaps. They begin at 0, and somewhere later if the first rows were taken away, as they
 //! are while a channel is being forgotten; the last of them goes with the channel's own row. Its end
-//! is not stored: it is the last row's offset + 1. Timestamps do not go back. The meta table is written in the
+//! is not stored: it is the last record's offset + 1. Timestamps do not go back. The meta table is written in the
 //! transaction that makes the file, a channel's row in that of its first record.
 //!
-//! A reader of format 1 refuses every other number; whatever changes the meaning of a byte gets a new one.
+//! A reader of format 2 refuses every other number; whatever changes the meaning of a byte gets a new one.
 
 mod channel;
 mod failure;

@@ -14,7 +14,7 @@ use crate::{Cause, ReadError, Record};
 use super::Shared;
 use super::channel::{Channel, Tip, cost_bytes};
 use super::failure::{Damage, Failure};
-use super::format;
+use super::format::{self, Rest};
 
 /// How much a reader takes at once, a lone record apart. It bounds the memory of one that does not go on.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -95,32 +95,56 @@ fn read_chunk(
     shared.store.read(|transaction| read_rows(transaction, channel, from, end))
 }
 
+/// What stands before damage is read all the same; the next chunk begins with the damage.
 fn read_rows(
     transaction: &ReadTransaction,
     channel: &Channel,
     from: Offset,
     end: Offset,
 ) -> Result<VecDeque<Record>, Failure> {
+    let mut records = VecDeque::new();
+    let read = gather(transaction, channel, from, end, &mut records);
+    match read {
+        Err(failure) if records.is_empty() => Err(failure),
+        _ => Ok(records),
+    }
+}
+
+fn gather(
+    transaction: &ReadTransaction,
+    channel: &Channel,
+    from: Offset,
+    end: Offset,
+    records: &mut VecDeque<Record>,
+) -> Result<(), Failure> {
     let damaged = |offset, damage| Failure::Damaged { channel: channel.id.clone(), offset, damage };
     let number = channel.number().ok_or_else(|| damaged(from, Damage::Missing))?;
     let table = transaction.open_table(format::RECORDS).map_err(Failure::at(READING))?;
-    let rows = table.range((number, from.0)..(number, end.0)).map_err(Failure::at(READING))?;
-    let mut records = VecDeque::new();
+    let mut before = table.range((number, i64::MIN)..=(number, from.0)).map_err(Failure::at(READING))?;
+    let row = before.next_back().transpose().map_err(Failure::at(READING))?;
+    let mut next = Offset(row.map_or(from.0, |(key, _)| key.value().1));
+    let rows = table.range((number, next.0)..(number, end.0)).map_err(Failure::at(READING))?;
     let mut taken_bytes = 0_u64;
-    for (row, expected) in rows.zip(from.0..) {
+    for row in rows {
         let (key, row) = row.map_err(Failure::at(READING))?;
-        let expected = Offset(expected);
-        if key.value() != (number, expected.0) {
-            return Err(damaged(expected, Damage::Missing));
+        if key.value() != (number, next.0) {
+            return Err(damaged(next.max(from), Damage::Missing));
         }
-        taken_bytes = taken_bytes.saturating_add(cost_bytes(row.value()));
-        if taken_bytes > CHUNK_BYTES && !records.is_empty() {
-            break;
+        let mut rest = Rest::of(next, row.value());
+        while !rest.is_empty() {
+            let offset = rest.offset();
+            let stored = rest.next().map_err(|damage| damaged(offset, damage))?;
+            if offset < from {
+                continue;
+            }
+            let record = stored.checked().map_err(|damage| damaged(offset, damage))?;
+            taken_bytes = taken_bytes.saturating_add(cost_bytes(&record.value));
+            if taken_bytes > CHUNK_BYTES && !records.is_empty() {
+                return Ok(());
+            }
+            records.push_back(record);
         }
-        records.push_back(format::decode(expected, row.value()).map_err(|damage| damaged(expected, damage))?);
+        next = rest.offset();
     }
-    if records.is_empty() {
-        return Err(damaged(from, Damage::Missing));
-    }
-    Ok(records)
+    if records.is_empty() { Err(damaged(from, Damage::Missing)) } else { Ok(()) }
 }

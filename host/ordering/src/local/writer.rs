@@ -1,18 +1,18 @@
 //! The thread that gives records their offsets and makes them durable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use raddle_core::ids::{ChannelId, Offset};
-use redb::WriteTransaction;
+use redb::{ReadableTable as _, Table, WriteTransaction};
 
 use crate::{AppendError, Cause, Record, TimestampMs};
 
 use super::Shared;
 use super::channel::Stop;
 use super::failure::Failure;
-use super::format::{self, Place, ROW_HEAD_BYTES};
+use super::format::{self, Place, Row};
 use super::queue::Pending;
 use super::settings::Clock;
 
@@ -22,8 +22,8 @@ const MAX_TRANSACTION_BYTES: u64 = 64 << 20;
 const WRITING: &str = "writing to the log";
 const SYNCING: &str = "syncing the log";
 
-/// Records that are taken away in one transaction, between which others are written.
-const FORGET_ROWS: i64 = 4096;
+/// Rows that are taken away in one transaction, between which others are written.
+const FORGET_ROWS: usize = 64;
 
 /// The only writer.
 pub(super) struct Writer {
@@ -113,6 +113,8 @@ impl Writer {
         let mut rows = transaction.open_table(format::RECORDS).map_err(Failure::at(WRITING))?;
         let now = (self.clock)();
         let mut records = Vec::with_capacity(group.len());
+        // By the channel's number; in order, so that the same group makes the same file.
+        let mut filling = BTreeMap::<u32, Row>::new();
         for pending in group {
             let id = &pending.channel.id;
             if !self.places.contains_key(id) {
@@ -124,13 +126,17 @@ impl Writer {
             let place = self.places.get_mut(id).ok_or_else(full)?;
             let (offset, timestamp_ms) = (place.end, place.timestamp_ms.max(now));
             let record = Record { offset, timestamp_ms, value: pending.value.clone() };
-            let row_bytes = ROW_HEAD_BYTES.saturating_add(record.value.len());
-            let mut row =
-                rows.insert_reserve((place.number, offset.0), row_bytes).map_err(Failure::at(WRITING))?;
-            format::encode(&record, row.as_mut());
+            let row = filling.entry(place.number).or_insert_with(|| Row::new(offset));
+            if !row.has_room_for(&record) {
+                insert(&mut rows, place.number, &std::mem::replace(row, Row::new(offset)))?;
+            }
+            row.push(&record).ok_or_else(full)?;
             place.end = Offset(offset.0.checked_add(1).ok_or_else(full)?);
             place.timestamp_ms = timestamp_ms;
             records.push(record);
+        }
+        for (number, row) in filling {
+            insert(&mut rows, number, &row)?;
         }
         Ok(records)
     }
@@ -180,17 +186,31 @@ impl Writer {
     }
 }
 
-/// Takes the first rows of a channel away, and with the last of them the channel's own. Answers the first row that is
-/// left.
+type Rows<'a> = Table<'a, (u32, i64), &'static [u8]>;
+
+fn insert(rows: &mut Rows<'_>, number: u32, row: &Row) -> Result<(), Failure> {
+    let key = (number, row.first.0);
+    rows.insert(key, row.bytes.as_slice()).map(drop).map_err(Failure::at(WRITING))
+}
+
+/// Takes the first rows of a channel away, and with the last of them the channel's own. Answers the first record that
+/// is left.
 fn take_away(transaction: &WriteTransaction, id: &ChannelId, place: &Place) -> Result<Offset, Failure> {
-    let end = Offset(place.first.0.saturating_add(FORGET_ROWS).min(place.end.0));
     let mut rows = transaction.open_table(format::RECORDS).map_err(Failure::at(WRITING))?;
-    for offset in place.first.0..end.0 {
-        rows.remove((place.number, offset)).map_err(Failure::at(WRITING))?;
+    let all =
+        rows.range((place.number, i64::MIN)..=(place.number, i64::MAX)).map_err(Failure::at(WRITING))?;
+    let mut firsts = Vec::new();
+    for row in all.take(FORGET_ROWS.saturating_add(1)) {
+        let (key, _) = row.map_err(Failure::at(WRITING))?;
+        firsts.push(key.value());
     }
-    if end >= place.end {
-        let mut channels = transaction.open_table(format::CHANNELS).map_err(Failure::at(WRITING))?;
-        channels.remove(id.0.as_str()).map_err(Failure::at(WRITING))?;
+    for first in firsts.iter().take(FORGET_ROWS) {
+        rows.remove(*first).map_err(Failure::at(WRITING))?;
     }
-    Ok(end)
+    if let Some((_, left)) = firsts.get(FORGET_ROWS) {
+        return Ok(Offset(*left));
+    }
+    let mut channels = transaction.open_table(format::CHANNELS).map_err(Failure::at(WRITING))?;
+    channels.remove(id.0.as_str()).map_err(Failure::at(WRITING))?;
+    Ok(place.end)
 }

@@ -9,7 +9,7 @@ use super::*;
 const RECORDS: usize = 10_000;
 
 fn fill(log: &LocalLog, name: &str, count: usize) {
-    let record = |number: usize| Bytes::from(format!("{name} {number}"));
+    let record = |number: usize| Bytes::from(format!("{:500}", format!("{name} {number}")));
     let appends: Vec<_> = (0..count).map(|number| log.append(&channel(name), record(number))).collect();
     for append in appends {
         block_on(append).unwrap();
@@ -18,7 +18,7 @@ fn fill(log: &LocalLog, name: &str, count: usize) {
 
 fn holds(log: &LocalLog, name: &str, count: usize) {
     let records = read(log, &channel(name), 0, count);
-    assert_eq!(records[0].value, format!("{name} 0"));
+    assert!(records[0].value.starts_with(format!("{name} 0 ").as_bytes()));
     let end = Offset(count as i64);
     let beyond = read_error(log, &channel(name), end.0 + 1);
     assert!(matches!(beyond, ReadError::Beyond { end: found, .. } if found == end), "{beyond:?}");
@@ -65,7 +65,10 @@ fn what_is_on_its_way_for_a_forgotten_channel_fails_or_is_forgotten_too() {
 fn a_channel_that_is_half_forgotten_is_forgotten_when_it_is_asked_for_again() {
     let home = Home::new();
     let log = home.create();
-    fill(&log, "a", 10);
+    // One after the other, so that each has a row.
+    for _ in 0..10 {
+        fill(&log, "a", 1);
+    }
     fill(&log, "b", 3);
     drop(log);
     home.edit(|rows| {

@@ -41,7 +41,7 @@ fn what_is_no_log_is_refused_with_what_it_is_and_left_as_it_is() {
             database_with(&home.path(), meta, key, value);
         })
     };
-    let newer = "the ordered log LOG has format 2, this version reads 1: use the version that wrote it";
+    let newer = "the ordered log LOG has format 3, this version reads 2: use the version that wrote it";
     let damaged =
         |what: &str| format!("the ordered log LOG is damaged: {what}; keep a copy, then put back a backup");
     let foreign = |what: &str| format!("LOG is no ordered log: {what}; the path may be wrong");
@@ -52,12 +52,12 @@ fn what_is_no_log_is_refused_with_what_it_is_and_left_as_it_is() {
         (write(vec![0; 100_000]), foreign("it does not begin as a redb database")),
         (with_row("blocks", "x", b"y"), foreign("it is a redb database of something else")),
         (with_row(meta, "x", b"y"), foreign("it is a redb database of something else")),
-        (in_log("format", &[2, 0, 0, 0]), newer.to_owned()),
+        (in_log("format", &[3, 0, 0, 0]), newer.to_owned()),
         // A newer format may have moved everything but its number.
-        (with_row(meta, "format", &[2, 0, 0, 0]), newer.to_owned()),
-        (in_log("format", &[1, 0, 0]), damaged("its format has 3 bytes, not 4")),
+        (with_row(meta, "format", &[3, 0, 0, 0]), newer.to_owned()),
+        (in_log("format", &[2, 0, 0]), damaged("its format has 3 bytes, not 4")),
         (in_log("id", b"short"), damaged("its id has 5 bytes, not 16")),
-        (with_row(meta, "format", &[1, 0, 0, 0]), damaged("its id is missing")),
+        (with_row(meta, "format", &[2, 0, 0, 0]), damaged("its id is missing")),
     ];
     for (make, expected) in cases {
         let home = Home::new();
