@@ -2,9 +2,11 @@
 //!
 //! This library is the command line and what wires the crates below it together:
 //!
+//! - [`raddle_serve`] speaks gRPC and HTTP with clients and peers.
+//! - [`raddle_ordering`] is the ordered log, [`raddle_ledger`] the blocks made of it.
+//! - [`raddle_rules`] runs modules in the sandbox; [`raddle_author`] helps to write them.
 //! - [`raddle_core`] decides: channel config, the chain, the cut, blocks.
-//! - [`raddle_rules`] runs modules in the sandbox.
-//! - [`raddle_proto`] is Fabric's wire.
+//! - [`raddle_msp`] knows identities, [`raddle_proto`] Fabric's wire.
 //!
 //! The manual for those who run it is [`manual`].
 

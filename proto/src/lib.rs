@@ -5,6 +5,7 @@
 //! - [`module`]: a Raddle module as a channel's config carries it
 //! - [`wire`]: envelopes, log records and messages read with Go's rules; whatever comes from outside goes this way
 //! - [`hash`]: hashes of block headers and block data
+//! - [`go_text`]: values as they stand in texts that Go's programs print
 //!
 //! The WIT worlds of Raddle's modules lie in `wit/`.
 //!
@@ -13,6 +14,7 @@
 //! since maps are sorted, and gives Go's bytes with one exception: in an entry of a map it leaves out an empty key
 //! or value, which Go writes.
 
+pub mod go_text;
 pub mod hash;
 pub mod wire;
 

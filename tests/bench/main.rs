@@ -12,6 +12,9 @@ mod broadcast;
 mod broker;
 mod compile;
 mod deliver;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[path = "../harness/eventually.rs"]
+mod eventually;
 #[path = "../harness/filters/mod.rs"]
 mod filters;
 #[allow(dead_code, reason = "filters need a part of it")]

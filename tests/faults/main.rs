@@ -10,7 +10,12 @@ mod admin;
 mod client;
 mod config_block;
 mod disk;
+#[path = "../harness/endurance.rs"]
+mod endurance;
 mod errors;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[path = "../harness/eventually.rs"]
+mod eventually;
 #[path = "../harness/http.rs"]
 mod http;
 mod kill;
@@ -18,5 +23,8 @@ mod onboarding;
 #[path = "../harness/process.rs"]
 mod process;
 mod removal;
+#[path = "../harness/soak.rs"]
+mod soak;
 mod stale;
 mod steps;
+mod together;

@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 
 use crate::admin::{Admin, with_value};
 use crate::client::Sender;
+use crate::eventually::eventually_async;
 use crate::http;
 use crate::process::Node;
 use crate::steps::step_until;
@@ -111,9 +112,8 @@ impl Scene {
     /// Waits until the channel has all blocks; they are the other's.
     async fn has_all(&self) {
         let end = format!("\"status\":\"active\",\"height\":{}}}\n", self.blocks.len());
-        while !self.asked(|admin| http::info(admin, CHANNEL).text().to_owned()).await.ends_with(&end) {
-            tokio::task::yield_now().await;
-        }
+        let info = async || self.asked(|admin| http::info(admin, CHANNEL).text().to_owned()).await;
+        eventually_async(&end, async || info().await.ends_with(&end)).await;
         for (number, block) in self.blocks.iter().enumerate() {
             let path = format!("{}/{CHANNEL}/blocks/{number}", http::CHANNELS);
             let found = self.asked(move |admin| http::ask(admin, "GET", &path, &[], b"")).await;
@@ -124,9 +124,7 @@ impl Scene {
     /// Removes the channel; nothing of it is left.
     async fn remove(&self) {
         assert_eq!(self.asked(|admin| http::remove(admin, CHANNEL).code()).await, 204);
-        while self.is_listed().await {
-            tokio::task::yield_now().await;
-        }
+        eventually_async("it is gone", async || !self.is_listed().await).await;
         assert_eq!(self.files(), [".removed"]);
     }
 

@@ -17,6 +17,7 @@ use raddle_proto::common::{Block, HeaderType};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::eventually::eventually_blocking;
 use crate::http;
 use crate::process::Node;
 use crate::steps::step_until;
@@ -242,9 +243,7 @@ async fn a_kill_between_any_two_steps_of_a_join_leaves_the_channel_whole_or_noth
             let admin = scene.admin.clone();
             let removed = tokio::task::spawn_blocking(move || {
                 assert_eq!(http::remove(&admin, CHANNEL).code(), 204);
-                while http::list(&admin).contains(CHANNEL) {
-                    std::thread::yield_now();
-                }
+                eventually_blocking("it is gone", || !http::list(&admin).contains(CHANNEL));
             });
             removed.await.unwrap();
             joined += 1;

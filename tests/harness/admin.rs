@@ -17,6 +17,7 @@ use raddle_proto::common::{Block, Config};
 use raddle_proto::wire::Envelope;
 use raddle_rules::Digest;
 use raddle_rules::profile::ModuleLimits;
+use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, EMPTY};
 
 /// Signs updates as the orderers' admin, and sends them as the network's client.
 #[derive(Clone)]
@@ -75,7 +76,7 @@ impl Admin {
     }
 
     /// Makes the update and sends it, anew where another config came first, until it is taken and in a block. False if
-    /// the node is gone instead.
+    /// the node is gone instead, or its log.
     pub async fn change_until_taken(
         &self,
         client: &Client,
@@ -89,6 +90,7 @@ impl Admin {
                     while self.config(client).await?.config.sequence == config.sequence {}
                     return Ok(true);
                 }
+                Some(Answer::Refused(refusal)) if refusal.status == 503 => return Ok(false),
                 Some(Answer::Refused(refusal)) => assert_eq!(refusal.status, 400, "{refusal}"),
                 None => return Ok(false),
             }
@@ -140,5 +142,22 @@ pub fn filter(name: &str, component: impl Into<Bytes>, settings: &[(&str, &str)]
         memory_bytes: limits.memory_bytes(),
         digest: Digest::of(&component),
         component,
+    }
+}
+
+/// A filter that lets everything pass; each config sequence gets another one.
+pub fn guard(config: &Config) -> Spec {
+    Spec { version: config.sequence.to_string(), ..filter("guard", EMPTY.bytes, &[]) }
+}
+
+/// The shipped batch policy as a channel's own; each config sequence gets another one.
+pub fn batch_policy(config: &Config) -> Spec {
+    let limits = ModuleLimits::default();
+    Spec {
+        version: config.sequence.to_string(),
+        kind: Kind::BatchPolicy,
+        fuel: limits.fuel_per_call(),
+        memory_bytes: limits.memory_bytes(),
+        ..filter("batch-count-and-bytes", BATCH_COUNT_AND_BYTES.bytes, &[])
     }
 }

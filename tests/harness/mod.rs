@@ -3,6 +3,8 @@
 
 pub mod admin;
 pub mod cases;
+pub mod endurance;
+pub mod eventually;
 pub mod filters;
 /// Batch policies from WebAssembly text.
 #[path = "../../host/rules/src/tests/guest.rs"]
@@ -18,6 +20,7 @@ pub mod process;
 pub mod scene;
 pub mod sender;
 pub mod shell;
+pub mod soak;
 pub mod walkthrough;
 
 use std::io::Read as _;

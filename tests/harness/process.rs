@@ -1,12 +1,24 @@
-//! `raddle dev` as a child of the test.
+//! The command as a child of the test.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+/// Runs a command in a folder until it ends.
+pub fn raddle(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+/// The same, of one that does what it is asked for; answers what it printed.
+pub fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = raddle(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
 
 /// A node that runs, and is gone when this is.
 pub struct Node {

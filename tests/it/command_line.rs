@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,11 +13,8 @@ use raddle_core::bundle::read_genesis;
 use raddle_proto::hash;
 use tempfile::TempDir;
 
+use crate::harness::process::raddle;
 use crate::harness::{golden, gunzip, read_blocks};
-
-fn raddle(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder).output().unwrap()
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()

@@ -3,22 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::process::Node;
+use crate::harness::process::{Node, raddle, succeeds};
 use crate::harness::{golden, repository};
-
-fn raddle(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = raddle(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// `dev` does not start: this exit, code and sentence.
 fn refuses(folder: &Path, arguments: &[&str], exit: i32, code: &str, parts: &[&str]) {

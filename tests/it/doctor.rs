@@ -14,9 +14,9 @@ use raddle_proto::hash::block_data_hash;
 
 use crate::harness::admin::filter;
 use crate::harness::filters::refuses_longer;
-use crate::harness::process::Node;
+use crate::harness::process::{Node, raddle};
 use crate::harness::{dist, golden, repository};
-use crate::start::{folder, free_port, raddle, refuses};
+use crate::start::{folder, free_port, refuses};
 
 fn doctor(folder: &Path, more: &[&str]) -> Output {
     raddle(folder, &[&["doctor", "kafka"], more].concat())

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use raddle::network::{Organisation, OrganisationNames, Role, TlsAuthority, Validity};
 use tempfile::TempDir;
 
+use crate::harness::process::raddle;
 use crate::harness::repository;
 use crate::harness::shell::walk_through;
 use crate::harness::walkthrough::steps;
-use crate::start::raddle;
 
 #[test]
 fn the_walk_through_of_the_custom_filter_goes_as_it_says() {

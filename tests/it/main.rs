@@ -5,7 +5,6 @@
 mod harness;
 
 mod access;
-mod any_bytes;
 mod author;
 mod bench_results;
 mod block_signatures;
@@ -24,6 +23,7 @@ mod faults;
 mod fleet;
 mod genesis;
 mod identity;
+mod inputs;
 mod modules;
 mod network;
 mod node;

@@ -2,23 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
 use crate::harness::guest::Guest;
-use crate::harness::process::Node;
+use crate::harness::process::{Node, raddle, succeeds};
 use crate::harness::{filters, repository};
-
-fn raddle(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = raddle(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// The command fails with exit 1; its words have all `parts`.
 fn refused(folder: &Path, arguments: &[&str], parts: &[&str]) {

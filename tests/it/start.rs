@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::process::Node;
+use crate::harness::process::{Node, raddle};
 use crate::harness::{golden, repository};
 
 /// A node's folder: settings, and the tests' identity to sign with.
@@ -28,10 +28,6 @@ pub fn folder(general: &str, raddle: &str) -> TempDir {
 /// A port that nobody has at this moment: in Fabric's file a zero means 7050.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-pub fn raddle(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder).output().unwrap()
 }
 
 fn join(folder: &Path, block: &Path) -> Output {

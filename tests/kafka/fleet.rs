@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use raddle::admin::modules::{Kind, OWNER, Spec, with};
+use raddle::admin::modules::{OWNER, with};
 use raddle::client::{Client, Patience};
 use raddle::network::DevNetwork;
 use raddle_core::ids::{ChannelId, Offset};
@@ -17,20 +17,17 @@ use raddle_ordering::OrderedLog as _;
 use raddle_ordering::kafka::KafkaLog;
 use raddle_proto::common::Config;
 use raddle_proto::wire::{Envelope, KafkaMessage};
-use raddle_rules::profile::ModuleLimits;
-use raddle_rules::shipped::EMPTY;
 use tempfile::TempDir;
 
 use crate::broker::Broker;
-use crate::harness::admin::{Admin, filter, with_value};
-use crate::harness::dist;
+use crate::harness::admin::{Admin, batch_policy, filter, guard, with_value};
 use crate::harness::filters::refuses_longer;
 use crate::harness::process::Node;
 use crate::harness::sender::{Followed, Sender};
 use crate::ledgers::all_is_in_equal_ledgers;
 use crate::settings::{kafka_of, write_for};
 
-const ORDERERS: usize = 3;
+pub const ORDERERS: usize = 3;
 
 /// Rounds, in each of which one orderer is killed.
 const KILLS: usize = 20;
@@ -56,17 +53,18 @@ fn but_for_waits(mut refusals: Vec<String>) -> Vec<String> {
 }
 
 /// Three orderers of one channel, each a process, and a client of each.
-struct Fleet {
-    folders: Vec<PathBuf>,
-    nodes: Vec<Node>,
-    senders: Vec<Sender>,
+pub struct Fleet {
+    pub folders: Vec<PathBuf>,
+    pub nodes: Vec<Node>,
+    pub senders: Vec<Sender>,
+    pub network: DevNetwork,
     admin: Admin,
-    broker: Broker,
+    pub broker: Broker,
     _folder: TempDir,
 }
 
 impl Fleet {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let (broker, folder) = (Broker::start(&[]), TempDir::new().unwrap());
         let path = folder.path().join("network");
         let network = DevNetwork::generate(&path, "127.0.0.1:7050", SystemTime::now()).unwrap();
@@ -78,7 +76,8 @@ impl Fleet {
         }
         let nodes = folders.iter().map(|folder| Node::start_by_settings(folder)).collect();
         let senders = (0..ORDERERS).map(|_| Sender::of(&network)).collect();
-        Self { folders, nodes, senders, admin: Admin::of(&network), broker, _folder: folder }
+        let admin = Admin::of(&network);
+        Self { folders, nodes, senders, network, admin, broker, _folder: folder }
     }
 
     async fn client(&self, orderer: usize) -> Client {
@@ -86,7 +85,7 @@ impl Fleet {
     }
 
     /// Changes the channel's config at one orderer.
-    async fn change(&self, orderer: usize, change: impl FnOnce(&Config) -> Config) {
+    pub async fn change(&self, orderer: usize, change: impl FnOnce(&Config) -> Config) {
         let client = self.client(orderer).await;
         let config = self.admin.config(&client).await.unwrap().config.clone();
         self.admin.change_now(&client, &config, &change(&config)).await.unwrap();
@@ -128,7 +127,7 @@ impl Fleet {
     }
 
     /// Everything acknowledged is in a block of each orderer, and the orderers have equal blocks.
-    async fn all_is_in_equal_ledgers(&mut self) -> Followed {
+    pub async fn all_is_in_equal_ledgers(&mut self) -> Followed {
         self.senders[0].acknowledged = self.acknowledged();
         let addresses: Vec<_> = self.nodes.iter().map(|node| node.address.clone()).collect();
         all_is_in_equal_ledgers(&self.senders[0], &self.admin, &addresses).await
@@ -166,27 +165,12 @@ impl Fleet {
         );
     }
 
-    fn stop(self) {
+    pub fn stop(self) {
         for node in self.nodes {
             let ended = node.stop();
             assert!(ended.status.success(), "{}", ended.said);
         }
     }
-}
-
-fn batch_policy() -> Spec {
-    let (component, limits) = (dist("batch-count-and-bytes.wasm"), ModuleLimits::default());
-    Spec {
-        kind: Kind::BatchPolicy,
-        fuel: limits.fuel_per_call(),
-        memory_bytes: limits.memory_bytes(),
-        ..filter("batch-count-and-bytes", component, &[])
-    }
-}
-
-/// A filter that lets everything pass; each config sequence gets another one.
-fn guard(config: &Config) -> Spec {
-    Spec { version: config.sequence.to_string(), ..filter("guard", EMPTY.bytes, &[]) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,7 +186,7 @@ async fn orderers_that_are_killed_and_reloaded_have_equal_ledgers_and_lose_and_d
                 let spec = filter("short", component, &[("bytes", "1000000")]);
                 fleet.change(1, |config| with(config, &spec, OWNER).unwrap()).await;
             }
-            10 => fleet.change(2, |config| with(config, &batch_policy(), OWNER).unwrap()).await,
+            10 => fleet.change(2, |config| with(config, &batch_policy(config), OWNER).unwrap()).await,
             _ => {}
         }
         fleet.round(kill % ORDERERS, answers).await;

@@ -17,4 +17,8 @@ mod network;
 mod recorded;
 mod settings;
 mod takeover;
+mod together;
 mod trio;
+
+// Where the brokers look for it.
+use harness::eventually;

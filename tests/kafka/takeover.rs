@@ -1,8 +1,7 @@
 //! Orderers that begin with another's blocks: one in the place of a Go orderer, one in the place of one of ours.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -20,9 +19,10 @@ use tempfile::TempDir;
 
 use crate::broker::{Broker, free_port};
 use crate::harness::admin::{Admin, with_value};
+use crate::harness::eventually::eventually_blocking;
 use crate::harness::http;
 use crate::harness::orderer::{append, put_blocks, same, settings, wait_for_channel};
-use crate::harness::process::Node;
+use crate::harness::process::{Node, succeeds};
 use crate::harness::sender::Sender;
 use crate::harness::{Recorded, golden, metadata_values};
 use crate::settings::{write, write_for};
@@ -33,11 +33,7 @@ const BYTES: usize = 2000;
 /// Joins a channel by a block, as operators do; answers what was printed.
 fn join(folder: &Path, block: &Block, from: &str) -> String {
     fs::write(folder.join("joined.block"), block.encode_to_vec()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
-    command.args(["channel", "join", "joined.block", "--from", from]).current_dir(folder);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    succeeds(folder, &["channel", "join", "joined.block", "--from", from])
 }
 
 /// The first blocks of an orderer's channel, as soon as they are there.
@@ -161,16 +157,35 @@ async fn a_cluster_that_did_not_order_the_channel_halts_it_and_no_other() {
     assert_eq!(ended.status.code(), Some(1), "{}", ended.said);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_in_the_place_of_another_has_its_blocks_and_goes_on_when_it_has_gone() {
-    let (broker, folder) = (Broker::start(&[]), TempDir::new().unwrap());
+/// A network, and the folders of two nodes of it over one broker. All of it is below the first.
+fn two_nodes(broker: &Broker) -> (TempDir, DevNetwork, [PathBuf; 2]) {
+    let folder = TempDir::new().unwrap();
     let path = folder.path().join("network");
     let network = DevNetwork::generate(&path, "127.0.0.1:7050", SystemTime::now()).unwrap();
-    let [old_folder, new_folder] = ["old", "new"].map(|name| folder.path().join(name));
-    for folder in [&old_folder, &new_folder] {
+    let folders = ["old", "new"].map(|name| folder.path().join(name));
+    for folder in &folders {
         fs::create_dir(folder).unwrap();
-        write_for(folder, &network, &broker);
+        write_for(folder, &network, broker);
     }
+    (folder, network, folders)
+}
+
+/// Both take envelopes, the old one stops, and the new one takes more: it has all of it in one block each.
+async fn new_goes_on_without_old((old, mut of_old): (Node, Sender), (new, of_new): (&Node, &mut Sender)) {
+    let refused =
+        tokio::join!(of_old.send_some(&old.address, BYTES, 200), of_new.send_some(&new.address, BYTES, 200));
+    assert_eq!([refused.0, refused.1].concat(), [""; 0]);
+    let ended = old.stop();
+    assert!(ended.status.success(), "{}", ended.said);
+    assert_eq!(of_new.send_some(&new.address, BYTES, 200).await, [""; 0]);
+    of_new.acknowledged.extend(of_old.acknowledged);
+    of_new.all_is_in_one_block_each(&new.address).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_in_the_place_of_another_has_its_blocks_and_goes_on_when_it_has_gone() {
+    let broker = Broker::start(&[]);
+    let (_folder, network, [old_folder, new_folder]) = two_nodes(&broker);
     let (admin, mut of_old, mut of_new) = (Admin::of(&network), Sender::of(&network), Sender::of(&network));
     let old = Node::start_by_settings(&old_folder);
     let client = Client::connect(&old.address, Patience::default()).await.unwrap();
@@ -191,14 +206,7 @@ async fn a_node_in_the_place_of_another_has_its_blocks_and_goes_on_when_it_has_g
     let printed = printed.unwrap();
     assert!(printed.starts_with("joined demo, type "), "{printed}");
     let new = Node::start_by_settings(&new_folder);
-    let refused =
-        tokio::join!(of_old.send_some(&old.address, BYTES, 200), of_new.send_some(&new.address, BYTES, 200),);
-    assert_eq!([refused.0, refused.1].concat(), [""; 0]);
-    let ended = old.stop();
-    assert!(ended.status.success(), "{}", ended.said);
-    assert_eq!(of_new.send_some(&new.address, BYTES, 200).await, [""; 0]);
-    of_new.acknowledged.extend(of_old.acknowledged);
-    of_new.all_is_in_one_block_each(&new.address).await;
+    new_goes_on_without_old((old, of_old), (&new, &mut of_new)).await;
     let old = Node::start_by_settings(&old_folder);
     of_new.all_is_in_one_block_each(&old.address).await;
     let mut ledgers = Vec::new();
@@ -232,14 +240,8 @@ fn serve_admins(folder: &Path) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_runs_joins_over_http_while_the_channel_is_in_use_and_orders_with_the_other() {
-    let (broker, folder) = (Broker::start(&[]), TempDir::new().unwrap());
-    let path = folder.path().join("network");
-    let network = DevNetwork::generate(&path, "127.0.0.1:7050", SystemTime::now()).unwrap();
-    let [old_folder, new_folder] = ["old", "new"].map(|name| folder.path().join(name));
-    for folder in [&old_folder, &new_folder] {
-        fs::create_dir(folder).unwrap();
-        write_for(folder, &network, &broker);
-    }
+    let broker = Broker::start(&[]);
+    let (_folder, network, [old_folder, new_folder]) = two_nodes(&broker);
     let address = serve_admins(&new_folder);
     let (admin, mut of_old, mut of_new) = (Admin::of(&network), Sender::of(&network), Sender::of(&network));
     let (old, new) = (Node::start_by_settings(&old_folder), Node::start_by_settings(&new_folder));
@@ -253,21 +255,12 @@ async fn a_node_that_runs_joins_over_http_while_the_channel_is_in_use_and_orders
     let joining = tokio::task::spawn_blocking(move || {
         let reply = http::join(&address, &block);
         assert!(reply.code() == 201 && reply.text().contains("\"onboarding\",\"height\":0}"), "{reply:?}");
-        while !http::info(&address, "demo").text().contains("\"active\"") {
-            std::thread::yield_now();
-        }
+        eventually_blocking("it is active", || http::info(&address, "demo").text().contains("\"active\""));
     });
     let (refused, joined) = tokio::join!(of_old.send_some(&old.address, BYTES, 300), joining);
     joined.unwrap();
     assert_eq!(refused, [""; 0]);
-    let refused =
-        tokio::join!(of_old.send_some(&old.address, BYTES, 200), of_new.send_some(&new.address, BYTES, 200));
-    assert_eq!([refused.0, refused.1].concat(), [""; 0]);
-    let ended = old.stop();
-    assert!(ended.status.success(), "{}", ended.said);
-    assert_eq!(of_new.send_some(&new.address, BYTES, 200).await, [""; 0]);
-    of_new.acknowledged.extend(of_old.acknowledged);
-    of_new.all_is_in_one_block_each(&new.address).await;
+    new_goes_on_without_old((old, of_old), (&new, &mut of_new)).await;
     let ended = new.stop();
     assert!(ended.status.success(), "{}", ended.said);
 }

@@ -160,6 +160,19 @@ impl Trio {
         all_is_in_equal_ledgers(load, &self.admin, &addresses).await
     }
 
+    /// Ends the load, and then the orderers: everything that was acknowledged is in one block of each.
+    pub async fn ends_well(self, load: Load) {
+        let load = load.end().await;
+        self.has_all_once(&load).await;
+    }
+
+    /// Everything that a client was acknowledged is in one block of each; then they stop.
+    pub async fn has_all_once(self, load: &Sender) {
+        let followed = self.all_is_in_equal_ledgers(load).await;
+        assert_eq!(followed.doubles().collect::<Vec<_>>(), []);
+        self.stop().await;
+    }
+
     pub async fn stop(self) {
         for orderer in self.orderers {
             orderer.stop().await.unwrap();

@@ -346,3 +346,19 @@ impl Signer for Member {
         self.manager.satisfies(&self.identity, principal).map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_capability_chooses_the_rules_of_msps() {
+        let version = |names: &[&str]| msp_version(&names.iter().map(|&name| name.to_owned()).collect());
+        assert_eq!(version(&[]), MspVersion::V1_0);
+        assert_eq!(version(&["V1_1"]), MspVersion::V1_1);
+        assert_eq!(version(&["V1_1", "V1_3"]), MspVersion::V1_3);
+        assert_eq!(version(&["V1_4_2"]), MspVersion::V1_3);
+        assert_eq!(version(&["V1_4_3"]), MspVersion::V1_4_3);
+        assert_eq!(version(&["V1_1", "V2_0"]), MspVersion::V1_4_3);
+    }
+}

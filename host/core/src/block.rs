@@ -136,3 +136,22 @@ impl UnsignedBlock {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_signed_names_the_last_config_and_the_offsets() {
+        let (metadata, data) = (Offsets::START.marshal(), vec![Bytes::from_static(b"envelope")]);
+        let block = UnsignedBlock::new(BlockNumber(9), BlockHash([7; 32]), data, BlockNumber(5), metadata);
+        let value = common::OrdererBlockMetadata::decode(block.signatures_value()).unwrap();
+        assert_eq!(value.last_config.unwrap().index, 5);
+        let consenter = common::Metadata::decode(value.consenter_metadata).unwrap();
+        assert_eq!(consenter.value, Offsets::START.marshal());
+        let signed = block.signed_bytes(b"signature header");
+        let expected = [&block.signatures_value()[..], b"signature header", &block.header_bytes()].concat();
+        assert_eq!(signed, expected);
+    }
+}

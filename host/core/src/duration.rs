@@ -62,6 +62,12 @@ pub fn parse_positive(text: &str) -> Result<Duration, DurationError> {
     u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| invalid())
 }
 
+/// A duration as Go prints it, and reads it: `1m30s`, `500ms`. One longer than Go's 292 years is that long.
+#[must_use]
+pub fn text(duration: Duration) -> String {
+    go_text(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+}
+
 /// The sum of `number unit` parts in nanoseconds. `text` is all, for errors; `rest` is without the sign.
 fn sum_of_parts(text: &str, mut rest: &str) -> Result<u128, DurationError> {
     let invalid = || DurationError::Invalid(text.to_owned());
@@ -130,7 +136,7 @@ fn part_nanos(whole: u64, fraction: &str, unit: u128) -> Option<u128> {
     (nanos <= 1 << 63).then_some(nanos)
 }
 
-/// Zero or a negative duration as Go prints it.
+/// Nanoseconds as Go prints them.
 ///
 /// Source: Go 1.26 `time/time.go` `Duration.String`.
 fn go_text(nanos: i64) -> String {
@@ -200,7 +206,24 @@ mod tests {
             ("0.1000000000000000000001s", 100_000_000),
             ("9223372036854775807ns", i64::MAX as u64),
         ] {
-            assert_eq!(parse_positive(text), Ok(Duration::from_nanos(nanos)), "{text}");
+            let duration = Duration::from_nanos(nanos);
+            assert_eq!(parse_positive(text), Ok(duration), "{text}");
+            assert_eq!(parse_positive(&super::text(duration)), Ok(duration), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_written_as_go_writes_it() {
+        for (nanos, expected) in [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_001_000, "1.001ms"),
+            (500_000_000, "500ms"),
+            (2_000_000_000, "2s"),
+            (90_500_000_000, "1m30.5s"),
+            (7 * 24 * 3_600_000_000_000, "168h0m0s"),
+        ] {
+            assert_eq!(text(Duration::from_nanos(nanos)), expected);
         }
     }
 

@@ -146,3 +146,24 @@ fn take(buffer: &mut Bytes, expected: u32) -> Result<Bytes, Damage> {
     *buffer = buffer.slice_ref(rest.get(size_bytes..).unwrap_or_default());
     Ok(block)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    #[test]
+    fn a_block_that_does_not_stand_behind_the_one_before_it_is_out_of_place() {
+        let file = InMemoryBackend::new();
+        file.set_len(1_000).unwrap();
+        let blocks = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+        let mut rows = append(&file, HEAD_BYTES, &blocks).unwrap();
+        assert_eq!(read(&file, &rows).unwrap(), blocks);
+        rows[1].at += 1;
+        let found = read(&file, &rows).unwrap_err();
+        assert!(matches!(found, Unreadable::Damaged(1, Damage::OutOfPlace { .. })), "{found:?}");
+    }
+}

@@ -109,8 +109,8 @@ impl CachedManager {
     }
 
     /// How many identities are remembered.
-    #[must_use]
-    pub fn identities_remembered(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn identities_remembered(&self) -> usize {
         self.identities.len()
     }
 }

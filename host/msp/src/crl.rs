@@ -194,3 +194,29 @@ fn read_key_id(value: &[u8]) -> Result<&[u8], Asn1Error> {
         _ => Ok(&[]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A list of one serial number, given by its octets.
+    fn list(serial: &[u8]) -> RevocationList {
+        let sequence = |parts: &[Vec<u8>]| encode(tag::SEQUENCE, &parts.concat());
+        let rsa_with_sha256 = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11];
+        let algorithm = sequence(&[encode(tag::OBJECT_IDENTIFIER, &rsa_with_sha256)]);
+        let time = encode(tag::UTC_TIME, b"260101000000Z");
+        let entry = sequence(&[encode(tag::INTEGER, serial), time.clone()]);
+        let tbs = sequence(&[algorithm.clone(), sequence(&[]), time, sequence(&[entry])]);
+        RevocationList::read(&sequence(&[tbs, algorithm, encode(tag::BIT_STRING, &[0, 1])])).unwrap()
+    }
+
+    #[test]
+    fn a_negative_serial_number_revokes_nothing() {
+        let revokes_255 = |serial: &[u8]| list(serial).contains(&Serial::new(&[0xff]));
+        assert!(revokes_255(&[0, 0xff]));
+        // -1 has the octets of 255.
+        assert!(!revokes_255(&[0xff]));
+    }
+}

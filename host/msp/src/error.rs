@@ -4,12 +4,12 @@
 //! Where Go prints a whole Go struct, the certificate's subject stands instead: `Differs:` at the variant.
 
 use bytes::Bytes;
+use raddle_proto::go_text::decimal_list;
 use raddle_proto::wire::WireError;
 
 use crate::crl::{AuthorityKeyIdError, RevocationListError};
 use crate::role::Role;
 use crate::signature::EcdsaSignatureError;
-use crate::text::decimal_list;
 use crate::x509::{ParseError, PathError};
 
 /// Why a configured certificate cannot be read.
@@ -427,7 +427,7 @@ pub enum SetupError {
     /// A listed unit's authority does not do.
     #[error(
         "failed getting certificate for [{}]: {error}",
-        crate::text::proto_fields(&[("certificate", .pem), ("organizational_unit_identifier", .unit.as_bytes())])
+        raddle_proto::go_text::fields(&[("certificate", .pem), ("organizational_unit_identifier", .unit.as_bytes())])
     )]
     UnitIdentifier { pem: Bytes, unit: String, error: Box<CertifiersError> },
     /// A role's authority does not do.

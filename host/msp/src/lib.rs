@@ -29,7 +29,6 @@ mod principal;
 mod role;
 mod setup;
 mod signature;
-mod text;
 mod units;
 mod x509;
 

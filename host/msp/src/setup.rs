@@ -179,10 +179,7 @@ impl Msp {
                 unit: unit.clone(),
                 error: Box::new(error),
             })?;
-            let known = listed.entry(unit.clone()).or_default();
-            if !known.contains(&certifiers) {
-                known.push(certifiers);
-            }
+            listed.entry(unit.clone()).or_default().push(certifiers);
         }
         self.units.listed = listed;
         Ok(())

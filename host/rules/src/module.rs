@@ -196,12 +196,6 @@ macro_rules! about {
                 &self.name
             }
 
-            /// Whether both run the same copy of the machine code.
-            #[must_use]
-            pub fn shares_code_with(&self, other: &Self) -> bool {
-                Arc::ptr_eq(&self.code, &other.code)
-            }
-
             /// SHA-256 of its bytes.
             #[must_use]
             pub fn digest(&self) -> Digest {
@@ -240,6 +234,12 @@ impl BatchModule {
 }
 
 impl FilterModule {
+    /// Whether both run the same copy of the machine code.
+    #[cfg(test)]
+    pub(crate) fn shares_code_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.code, &other.code)
+    }
+
     /// Binds the module to a channel's config, for all guest threads.
     ///
     /// # Errors

@@ -30,6 +30,16 @@ pub trait Tap {
         let _ = context;
         Ok(())
     }
+
+    /// Told what became of each write, flush and end; answers it, or that nothing more may be written.
+    fn after_write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let _ = context;
+        written
+    }
 }
 
 /// The bytes that a read has added to the buffer, which held `before`.
@@ -65,16 +75,19 @@ impl<S: AsyncWrite + Unpin, T: Tap + Unpin> AsyncWrite for Tapped<S, T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.tap.before_write(context)?;
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.tap.after_write(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.tap.before_write(context)?;
-        Pin::new(&mut self.socket).poll_flush(context)
+        let flushed = Pin::new(&mut self.socket).poll_flush(context);
+        self.tap.after_write(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        let ended = Pin::new(&mut self.socket).poll_shutdown(context);
+        self.tap.after_write(context, ended)
     }
 
     fn poll_write_vectored(
@@ -83,7 +96,8 @@ impl<S: AsyncWrite + Unpin, T: Tap + Unpin> AsyncWrite for Tapped<S, T> {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.tap.before_write(context)?;
-        Pin::new(&mut self.socket).poll_write_vectored(context, buffers)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, buffers);
+        self.tap.after_write(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

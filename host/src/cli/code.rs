@@ -241,8 +241,13 @@ mod tests {
             assert_eq!(Code::parse(&code.to_string()), Some(code));
             assert_eq!(Code::parse(&code.to_string().to_lowercase()), Some(code));
             assert_eq!(Code::parse(&code.number().to_string()), Some(code));
-            assert!(code.explanation().contains("\n\n"), "{code}: cause, then remedy");
+            let (first, rest) = code.explanation().split_once("\n\n").unwrap_or_default();
+            assert!(!rest.is_empty(), "{code}: cause, then remedy");
+            // The list of all shows the first line alone.
+            assert!(first.ends_with('.') && !first.contains('\n'), "{code}: {first}");
         }
+        let listed: Vec<&str> = manual::CODES.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(listed, Code::ALL.map(|code| code.to_string()));
         for text in ["", "RDL-", "RDL-1", "4004x", "RDL--4004"] {
             assert_eq!(Code::parse(text), None, "{text}");
         }

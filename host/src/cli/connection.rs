@@ -7,6 +7,7 @@ use raddle_core::ids::ChannelId;
 use raddle_proto::common;
 
 use super::channel::signing::SignAs;
+use super::progress::Slow;
 use super::{Code, Exit, Failure, program, tls};
 use crate::client::{
     self, BlockFault, Client, ClientConfig, ClientError, ClientTls, Deliveries, Patience, Place,
@@ -246,6 +247,7 @@ impl Connection {
     ///
     /// There is no such block, the orderer refuses or does not answer, or another block comes.
     pub async fn block(&self, place: Place) -> Result<(common::BlockHeader, common::Block), Failure> {
+        let _slow = Slow::new("waiting for the orderer's block");
         let block = self.deliver(place, place, false)?.next().await?.ok_or_else(|| {
             let sentence = format!("the orderer at {} ended without a block", self.client.address());
             Failure::new(Code::BrokenOff, Exit::Unreachable, sentence)

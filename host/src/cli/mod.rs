@@ -11,6 +11,7 @@ mod demo;
 mod dev;
 mod dev_settings;
 mod doctor;
+mod duration;
 mod failure;
 mod files;
 mod help;

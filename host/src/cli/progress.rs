@@ -1,11 +1,34 @@
-//! A bar for what takes long.
+//! A bar for what takes long, or a line.
 
+use std::io::IsTerminal as _;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar for less than this is noise.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// Says on stderr what is waited for, once it has lasted a second; not where stderr is no terminal.
+pub struct Slow {
+    _lasting: Sender<()>,
+}
+
+impl Slow {
+    /// From now until this is dropped.
+    pub fn new(what: &'static str) -> Self {
+        let (lasting, is_over) = channel();
+        if std::io::stderr().is_terminal() {
+            thread::spawn(move || {
+                if is_over.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
+                    anstream::eprintln!("{what} …");
+                }
+            });
+        }
+        Self { _lasting: lasting }
+    }
+}
 
 /// A bar on stderr that stays away for the first second, and wherever stderr is no terminal.
 pub struct Progress {
@@ -16,12 +39,30 @@ pub struct Progress {
 impl Progress {
     /// A bar over so many of something.
     pub fn new(total: u64, of_what: &str) -> Self {
+        Self::by(total, &format!("{{bar:32}} {{pos}} of {{len}} {of_what}  {{eta}} left"))
+    }
+
+    /// A bar over so many bytes.
+    pub fn of_bytes(total: u64) -> Self {
+        Self::by(total, "{bar:32} {bytes} of {total_bytes}  {eta} left")
+    }
+
+    fn by(total: u64, template: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        let template = format!("{{bar:32}} {{pos}} of {{len}} {of_what}  {{eta}} left");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self { bar, started: Instant::now() }
+    }
+
+    /// Prints where the bar does not stand.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    /// How long it takes by now.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// One more is done.

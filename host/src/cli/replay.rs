@@ -11,7 +11,7 @@ use bytes::Bytes;
 use raddle_rules::store::ModuleStore;
 use raddle_rules::{BatchEngine, FilterEngine, GuestStack, on_guest_stack};
 
-use super::report::{self, Progress};
+use super::report::{self, Shown};
 use super::{Code, Exit, Failure, compile_worker, files};
 use crate::identity::Signer;
 use crate::node::Modules;
@@ -91,7 +91,7 @@ pub fn replay(
         })?;
         let position_bytes = Arc::new(AtomicU64::new(0));
         let size_bytes = topic.size_bytes().unwrap_or(0);
-        let mut progress = Progress::new(size_bytes, Arc::clone(&position_bytes), is_verbose);
+        let mut progress = Shown::new(size_bytes, Arc::clone(&position_bytes), is_verbose);
         let summary = replay.run(sink, position_bytes, &mut |told| progress.tell(told));
         let elapsed = progress.finish();
         Ok((summary?, elapsed))

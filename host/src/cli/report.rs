@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use raddle_core::chain::CutBlock;
 use raddle_core::cutter::CutReason;
 
+use super::output::count;
+use super::progress::Progress;
 use crate::replay::{BlockCount, Summary, Told};
-
-/// A bar for less than this is noise.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// Bold, where stderr shows it.
 pub fn emphasis(text: &str) -> String {
@@ -36,36 +34,32 @@ pub const fn reason_words(reason: CutReason) -> &'static str {
 }
 
 /// Shows a replay while it runs.
-pub struct Progress {
-    bar: ProgressBar,
-    started: Instant,
+pub struct Shown {
+    progress: Progress,
     position_bytes: Arc<AtomicU64>,
     records: u64,
     is_verbose: bool,
 }
 
-impl Progress {
-    /// A bar over `size_bytes` that stays away for the first second.
+impl Shown {
+    /// A bar over `size_bytes`.
     pub fn new(size_bytes: u64, position_bytes: Arc<AtomicU64>, is_verbose: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(size_bytes), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{bar:32} {bytes} of {total_bytes}  {eta} left");
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        Self { bar, started: Instant::now(), position_bytes, records: 0, is_verbose }
+        Self { progress: Progress::of_bytes(size_bytes), position_bytes, records: 0, is_verbose }
     }
 
     /// Takes what the replay tells.
     pub fn tell(&mut self, told: Told<'_>) {
         match told {
             Told::Record => self.advance(),
-            Told::Block(cut) if self.is_verbose => self.bar.suspend(|| anstream::println!("{}", block_line(cut))),
+            Told::Block(cut) if self.is_verbose => {
+                self.progress.aside(|| anstream::println!("{}", block_line(cut)));
+            }
             Told::Block(_) => {}
             Told::Note { line, note } if self.is_verbose => {
-                self.bar.suspend(|| anstream::println!("line {line}: {note}"));
+                self.progress.aside(|| anstream::println!("line {line}: {note}"));
             }
             Told::Note { .. } => {}
-            Told::Key { line, key } => self.bar.suspend(|| {
+            Told::Key { line, key } => self.progress.aside(|| {
                 anstream::eprintln!(
                     "line {line}: key {key:?} where orderers write \"0\": taken all the same, as Fabric does not \
                      look at keys"
@@ -80,16 +74,12 @@ impl Progress {
         if !self.records.is_multiple_of(256) {
             return;
         }
-        if self.bar.is_hidden() && self.started.elapsed() > QUIET {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        self.bar.set_position(self.position_bytes.load(Ordering::Relaxed));
+        self.progress.reach(self.position_bytes.load(Ordering::Relaxed));
     }
 
     /// Takes the bar away; answers how long it all took.
     pub fn finish(self) -> Duration {
-        self.bar.finish_and_clear();
-        self.started.elapsed()
+        self.progress.elapsed()
     }
 }
 
@@ -137,24 +127,22 @@ pub fn align(table: &mut Table, words: usize) -> String {
 /// What the table does not show and somebody should know.
 #[must_use]
 pub fn remarks(summary: &Summary) -> Vec<String> {
-    let plural =
-        |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let mut remarks = Vec::new();
     if summary.pending > 0 {
-        let pending = plural(u64::from(summary.pending), "envelope waits", "envelopes wait");
+        let pending = count(u64::from(summary.pending), "envelope waits", "envelopes wait");
         remarks.push(format!("{pending} for a cut at the end of the topic, in no block yet"));
     }
     if summary.left_out > 0 {
-        let left_out = plural(summary.left_out, "record was", "records were");
+        let left_out = count(summary.left_out, "record was", "records were");
         remarks
             .push(format!("{left_out} left out, as orderers leave them out; --verbose says which and why"));
     }
     if summary.policy_faults > 0 {
-        let faults = plural(summary.policy_faults, "batch", "batches");
+        let faults = count(summary.policy_faults, "batch", "batches");
         remarks.push(format!("the batch policy broke in {faults}; the standard rule cut there"));
     }
     if summary.unjudged > 0 {
-        let unjudged = plural(summary.unjudged, "envelope was", "envelopes were");
+        let unjudged = count(summary.unjudged, "envelope was", "envelopes were");
         remarks.push(format!(
             "{unjudged} taken as good without asking the filters: the channel has no resubmission capability, and \
              there each orderer's own verdict decides the block"

@@ -164,6 +164,13 @@ impl Refusal {
         }
     }
 
+    /// Whether what was refused may be taken a little later, in the words of Fabric's orderers and of ours: the channel
+    /// has not found its place in the log yet, or waits for something else that passes.
+    #[must_use]
+    pub fn asks_for_patience(&self) -> bool {
+        self.status == i32::from(Status::ServiceUnavailable) && self.info.ends_with("try again later")
+    }
+
     /// The orderer's words, or the status where it has none.
     #[must_use]
     pub fn sentence(&self) -> String {

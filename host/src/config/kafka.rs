@@ -9,7 +9,7 @@ use raddle_proto::wire::KafkaMessage;
 
 use super::layer::Layer;
 use super::value::{self, Wrong};
-use super::{by_table, duration, read, report, text};
+use super::{Problem, by_table, duration, read, report, text};
 
 /// Reads the section. The brokers are left open.
 ///
@@ -20,9 +20,10 @@ pub(super) fn read_section(fabric: &mut Layer<'_>, own: &mut Layer<'_>) -> Setti
         // Kafka counts them in 16 bits, with a sign.
         value::number(found, i16::MAX.unsigned_abs().into())
     });
+    let tls = tls(fabric);
     Settings {
-        tls: tls(fabric),
-        sasl: sasl(fabric, own),
+        sasl: sasl(fabric, own, tls.is_some()),
+        tls,
         retry: Retry {
             short_interval: duration(fabric, "Kafka.Retry.ShortInterval").value,
             short_total: duration(fabric, "Kafka.Retry.ShortTotal").value,
@@ -33,6 +34,7 @@ pub(super) fn read_section(fabric: &mut Layer<'_>, own: &mut Layer<'_>) -> Setti
         },
         topic_replication: u16::try_from(replication.value).unwrap_or_default(),
         version: by_table(fabric, "Kafka.Version", value::kafka_version).value,
+        append_timeout: duration(own, "Kafka.AppendTimeout").value,
         is_idempotent: read(own, "Kafka.Idempotent", true, value::boolean).value,
         greeting: Some(KafkaMessage::Connect.marshal()),
         ..Settings::default()
@@ -73,7 +75,7 @@ fn pem(layer: &mut Layer<'_>, key: &'static str) -> String {
 }
 
 /// PLAIN as Fabric has it, or SCRAM, which Fabric does not have.
-fn sasl(fabric: &mut Layer<'_>, own: &mut Layer<'_>) -> Option<Sasl> {
+fn sasl(fabric: &mut Layer<'_>, own: &mut Layer<'_>, has_tls: bool) -> Option<Sasl> {
     const ENABLED: &str = "Kafka.SASLPlain.Enabled";
     const MECHANISM: &str = "Kafka.SASLScram.Mechanism";
     if let Some(found) = own.get(MECHANISM) {
@@ -104,6 +106,14 @@ fn sasl(fabric: &mut Layer<'_>, own: &mut Layer<'_>) -> Option<Sasl> {
     if user.is_empty() || password.is_empty() {
         let what = "Kafka.SASLPlain.User or Kafka.SASLPlain.Password is missing".to_owned();
         report(fabric, ENABLED, &enabled.origin, Wrong { what, remedy: "set both".to_owned() });
+    }
+    if !has_tls {
+        fabric.warnings.push(Problem {
+            origin: enabled.origin,
+            key: "Kafka.SASLPlain".to_owned(),
+            what: "the password goes over the wire as it is, to whatever answers as a broker".to_owned(),
+            remedy: "set Kafka.TLS, or Kafka.SASLScram in raddle.yaml".to_owned(),
+        });
     }
     Some(Sasl { mechanism: SaslMechanism::Plain, user, password })
 }

@@ -11,7 +11,8 @@
 
 mod blocks;
 mod meter;
-pub mod model;
+#[cfg(test)]
+mod model;
 mod pace;
 mod pool;
 mod stream;

@@ -9,72 +9,54 @@ pub struct Page {
     pub text: &'static str,
 }
 
-/// All pages.
-pub const PAGES: [Page; 15] = [
-    Page { name: "author", text: include_str!("author.md") },
-    Page { name: "block", text: include_str!("block.md") },
-    Page { name: "channel", text: include_str!("channel.md") },
-    Page { name: "cut", text: include_str!("cut.md") },
-    Page { name: "dev", text: include_str!("dev.md") },
-    Page { name: "kafka", text: include_str!("kafka.md") },
-    Page { name: "load", text: include_str!("load.md") },
-    Page { name: "metrics", text: include_str!("metrics.md") },
-    Page { name: "module", text: include_str!("module.md") },
-    Page { name: "profile", text: include_str!("profile.md") },
-    Page { name: "scale", text: include_str!("scale.md") },
-    Page { name: "send", text: include_str!("send.md") },
-    Page { name: "settings", text: include_str!("settings.md") },
-    Page { name: "tls", text: include_str!("tls.md") },
-    Page { name: "topic-dump", text: include_str!("topic-dump.md") },
-];
+/// Makes each page twice: for `raddle help`, and as a module of this documentation.
+macro_rules! pages {
+    ($($module:ident $name:literal)*) => {
+        /// All pages.
+        pub const PAGES: &[Page] = &[
+            $(Page { name: $name, text: include_str!(concat!($name, ".md")) },)*
+        ];
+
+        $(
+            #[doc = include_str!(concat!($name, ".md"))]
+            pub mod $module {}
+        )*
+    };
+}
+
+pages! {
+    author "author"
+    block "block"
+    channel "channel"
+    cut "cut"
+    dev "dev"
+    kafka "kafka"
+    load "load"
+    metrics "metrics"
+    module "module"
+    profile "profile"
+    scale "scale"
+    send "send"
+    settings "settings"
+    tls "tls"
+    topic_dump "topic-dump"
+}
 
 /// What each error code means, a section for each: what `raddle help CODE` prints.
 pub const CODES: &str = include_str!("codes.md");
 
-#[doc = include_str!("author.md")]
-pub mod author {}
-
-#[doc = include_str!("block.md")]
-pub mod block {}
-
-#[doc = include_str!("channel.md")]
-pub mod channel {}
-
 #[doc = include_str!("codes.md")]
 pub mod codes {}
 
-#[doc = include_str!("cut.md")]
-pub mod cut {}
+#[cfg(test)]
+mod tests {
+    use super::PAGES;
 
-#[doc = include_str!("dev.md")]
-pub mod dev {}
-
-#[doc = include_str!("kafka.md")]
-pub mod kafka {}
-
-#[doc = include_str!("load.md")]
-pub mod load {}
-
-#[doc = include_str!("metrics.md")]
-pub mod metrics {}
-
-#[doc = include_str!("module.md")]
-pub mod module {}
-
-#[doc = include_str!("profile.md")]
-pub mod profile {}
-
-#[doc = include_str!("scale.md")]
-pub mod scale {}
-
-#[doc = include_str!("send.md")]
-pub mod send {}
-
-#[doc = include_str!("settings.md")]
-pub mod settings {}
-
-#[doc = include_str!("tls.md")]
-pub mod tls {}
-
-#[doc = include_str!("topic-dump.md")]
-pub mod topic_dump {}
+    #[test]
+    fn the_list_of_pages_can_show_each_ones_first_line() {
+        for page in PAGES {
+            let first = page.text.lines().next().unwrap_or_default();
+            assert!(first.ends_with('.') && !first.starts_with('#'), "{}: {first}", page.name);
+        }
+    }
+}

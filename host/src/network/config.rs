@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use raddle_core::duration;
 use raddle_core::policy::ORDERER_ADMINS;
 use raddle_proto::common::implicit_meta_policy::Rule;
 use raddle_proto::common::msp_role::MspRoleType;
@@ -44,7 +45,7 @@ fn orderer_group(draft: &ChannelDraft<'_>) -> ConfigGroup {
         preferred_max_bytes: size.preferred_max_bytes,
     };
     put(&mut group, "BatchSize", &size);
-    put(&mut group, "BatchTimeout", &BatchTimeout { timeout: go_duration(draft.batch_timeout) });
+    put(&mut group, "BatchTimeout", &BatchTimeout { timeout: duration::text(draft.batch_timeout) });
     // No limit: a count of 0.
     put(&mut group, "ChannelRestrictions", &ChannelRestrictions::default());
     let consensus = &draft.consensus;
@@ -139,42 +140,14 @@ fn addresses(addresses: &[String]) -> OrdererAddresses {
     OrdererAddresses { addresses: addresses.to_vec() }
 }
 
-/// A duration as Go's `time.ParseDuration` reads it.
-fn go_duration(duration: std::time::Duration) -> String {
-    let nanoseconds = duration.as_nanos();
-    for (unit, length) in [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)] {
-        if nanoseconds.is_multiple_of(length) {
-            return format!("{}{unit}", nanoseconds / length);
-        }
-    }
-    format!("{nanoseconds}ns")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::time::Duration;
-
-    use raddle_core::duration::parse_positive;
     use raddle_proto::common::Capabilities;
     use raddle_proto::wire::go_decode;
 
     use super::*;
-
-    #[test]
-    fn durations_are_written_as_they_are_read() {
-        for (duration, text) in [
-            (Duration::from_secs(2), "2s"),
-            (Duration::from_secs(90), "90s"),
-            (Duration::from_millis(500), "500ms"),
-            (Duration::from_micros(1_001), "1001us"),
-            (Duration::from_nanos(1), "1ns"),
-        ] {
-            assert_eq!(go_duration(duration), text);
-            assert_eq!(parse_positive(text).unwrap(), duration);
-        }
-    }
 
     #[test]
     fn a_capability_is_written_as_go_writes_it() {

@@ -1,7 +1,9 @@
 //! `cargo xtask`: the repository's own tasks.
 
 mod guests;
+mod release;
 mod repository;
+mod soak;
 mod test;
 mod tidy;
 
@@ -21,12 +23,8 @@ struct Arguments {
 enum Task {
     /// Check formatting, lints, tests and more, as far as this machine can
     Test(test::Options),
-    /// Run the tests of the workspace with a hundred times the random cases
-    Soak {
-        /// Passed on to `cargo test`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    /// Run for long what is short in an ordinary run: `$SOAK_SECONDS` for each scene (900) and each kind of input (300)
+    Soak(soak::Options),
     /// Measure everything, or some groups, in one table, and point out what differs from tests/bench/recorded.yaml
     Bench {
         /// Names of groups, a number that scales what is large, `--record DAY`
@@ -44,6 +42,8 @@ enum Task {
     },
     /// Check the rules of the house that clippy does not know
     Tidy,
+    /// Put a release into a folder: program, modules, SDKs, files for operators, licences, bill of materials, sums
+    Release(release::Options),
 }
 
 fn main() -> ExitCode {
@@ -63,13 +63,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
     let shell = Shell { root: &root, dir: "" };
     match task {
         Task::Test(options) => Ok(test::run(&root, &options)),
-        Task::Soak { arguments } => {
-            let mut command =
-                shell.cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
-            let (status, tally) = shell.run(command.args(arguments).env("RADDLE_SOAK", "1"))?;
-            println!("\n{}", tally.of_step(status.success()));
-            Ok(status.success())
-        }
+        Task::Soak(options) => soak::run(&root, &options),
         Task::Bench { arguments } => {
             let mut command = shell.cargo(&["bench", "--locked", "--bench", "bench", "--"]);
             let (status, _) = shell.run(command.args(arguments))?;
@@ -77,6 +71,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
         }
         Task::Guests { test: true, .. } => guests::native_tests().map(|()| true),
         Task::Guests { check, .. } => guests::run(check).map(|_| true),
+        Task::Release(options) => release::run(&root, &options).map(|()| true),
         Task::Tidy => {
             let Tally { failed, .. } = tidy::run(&root)?;
             Ok(failed == 0)

@@ -5,6 +5,7 @@
 
 mod chatter;
 mod crates;
+mod documents;
 mod house;
 mod layout;
 mod purity;
@@ -61,6 +62,8 @@ const RULES: &[Rule] = rules![
     crates::every_engine_has_one_master,
     crates::every_crate_inherits_the_lints,
     crates::run_and_tests_share_one_build,
+    documents::what_the_threat_model_names_is_there,
+    documents::every_threat_has_a_test,
 ];
 
 /// Looks at every rule and prints each breach.

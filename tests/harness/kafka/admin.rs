@@ -13,6 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Broker;
+use crate::eventually::eventually_blocking;
 
 /// After this a test that waits for something has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -62,9 +63,7 @@ impl Admin {
         let gone = block_on(self.client.delete_topics(&[&channel.0], &AdminOptions::new())).unwrap();
         assert!(gone[0].is_ok(), "{gone:?}");
         // The brokers forget a topic some time after they have agreed to.
-        while self.partitions(channel) > 0 {
-            std::thread::yield_now();
-        }
+        eventually_blocking("the topic is gone", || self.partitions(channel) == 0);
     }
 
     pub fn set(&self, channel: &ChannelId, key: &str, value: &str) {

@@ -76,6 +76,7 @@ impl Line {
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             let state = self.state.lock().unwrap();
             let delay = self.changed.wait_while(state, |state| state.is_stalled).unwrap().delay;
+            // The network that is slow: to be late is what is asked of it.
             std::thread::sleep(delay);
             if to.write_all(&buffer[..count]).is_err() {
                 break;

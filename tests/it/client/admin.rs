@@ -317,7 +317,8 @@ fn a_module_is_installed_listed_changed_and_removed() {
         "--order",
         "7",
     ]);
-    assert!(said.contains("  + /Channel/Orderer/raddle.filter.no-orders   "), "{said}");
+    let added = "  + /Channel/Orderer/raddle.filter.no-orders   filter no-orders, mode enforce, order 7, ";
+    assert!(said.contains(added) && said.contains(" bytes of memory, a=1, b=2\n"), "{said}");
     assert!(said.contains("agreed   /Channel/Orderer/Admins   for /Channel/Orderer\n"), "{said}");
     assert!(said.ends_with("done     config block 1, config sequence 1\n"), "{said}");
     let listed: Value = serde_json::from_str(&channel.well(&["module", "list", "--output", "json"])).unwrap();
@@ -330,7 +331,10 @@ fn a_module_is_installed_listed_changed_and_removed() {
         (&module["order"], &module["settings"]["a"], &module["settings"]["b"]),
         (&7.into(), &"1".into(), &"2".into())
     );
-    let said = channel.well(&["module", "install", "no-orders.wasm", "--mode", "off"]);
+    // The folder stands for the one component in it.
+    let said = channel.well(&["module", "install", ".", "--mode", "off"]);
+    let changed = "  ~ /Channel/Orderer/raddle.filter.no-orders   mode enforce → mode off\n";
+    assert!(said.contains(changed), "{said}");
     assert!(
         said.contains("agreed   /Channel/Orderer/Admins   for /Channel/Orderer/raddle.filter.no-orders\n"),
         "{said}"
@@ -370,6 +374,11 @@ fn what_is_no_module_is_refused_before_anything_is_signed() {
         assert_eq!(said.stdout, "");
         said.ill(2, &format!("failed RDL-3006  {sentence}"));
     }
+    let install = |folder: &str| channel.folder.raddle(&["module", "install", folder]);
+    install(".").ill(2, "failed RDL-4006  . has several components; name one of the files\n");
+    fs::create_dir(path.join("empty")).unwrap();
+    let text = install("empty").ill(2, "failed RDL-4006  empty has no component\n");
+    assert!(text.contains(" module build empty` makes it\n"), "{text}");
     assert_eq!(channel.well(&["module", "list"]), "no module is installed\n");
 }
 

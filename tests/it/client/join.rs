@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -21,6 +19,7 @@ use tempfile::TempDir;
 use super::block::{flip, flip_signature};
 use super::double::{Double, Manner, Reaction};
 use super::{Said, raddle};
+use crate::harness::eventually::eventually_blocking;
 use crate::harness::{Recorded, golden};
 use crate::start::folder;
 
@@ -249,10 +248,10 @@ fn a_pull_that_is_killed_is_gone_on_with_and_two_at_once_are_one_too_many() {
         .unwrap();
     let blocks = folder.path().join("state/ledgers/.joining-mychannel/blocks");
     let has_some = || blocks.metadata().is_ok_and(|file| file.len() > 100_000);
-    while !has_some() {
+    eventually_blocking("some blocks are pulled", || {
         assert!(first.try_wait().unwrap().is_none(), "it ended");
-        thread::sleep(Duration::from_millis(5));
-    }
+        has_some()
+    });
     let second = join(folder.path(), &[&stalls.address]).ill(1, "failed RDL-4009  ");
     assert!(second.contains("is open already, in another process or here"), "{second}");
     first.kill().unwrap();

@@ -81,7 +81,7 @@ fn a_duration_a_rate_and_a_warm_up_are_kept_to_and_copies_are_told() {
         "{text}"
     );
     assert!(text.contains("\nanswer     p50 ") && text.contains("\nitself     "), "{text}");
-    let said = raddle(folder.path(), &small(&["--duration", "1", "--warm-up", "0.2", "--rate", "50"]));
+    let said = raddle(folder.path(), &small(&["--duration", "1s", "--warm-up", "200ms", "--rate", "50"]));
     let report = json(&said);
     said.well();
     // 50 a second for a second, and 10 of the warm-up; one more or less at the edges.
@@ -177,8 +177,8 @@ fn what_cannot_be_done_is_told_before_anything_is_sent() {
         (&["--rate", "0"], "--rate 0 is not above 0 and at most 1000000 envelopes a second"),
         (&["--rate", "-3"], "--rate -3 is not above 0 and at most 1000000 envelopes a second"),
         (&["--rate", "NaN"], "--rate NaN is not above 0 and at most 1000000 envelopes a second"),
-        (&["--duration", "0"], "--duration 0 is not between 0.01 and 604800 seconds"),
-        (&["--warm-up", "-1"], "--warm-up -1 is not between 0 and 604800 seconds"),
+        (&["--duration", "0"], "--duration 0s is not between 10ms and 168h0m0s"),
+        (&["--warm-up", "200h"], "--warm-up 200h0m0s is not between 0s and 168h0m0s"),
     ] {
         let said = nobody.raddle(&[&["load"], flags].concat());
         assert_eq!(said.stdout, "");
@@ -198,6 +198,8 @@ fn what_cannot_be_done_is_told_before_anything_is_sent() {
     for arguments in [
         &["load", "--count", "9", "--duration", "1"][..],
         &["load", "--signed", "0"],
+        &["load", "--duration", "-1"],
+        &["load", "--warm-up", "soon"],
         &["load", "--sign-as", "nobody"],
         &["load", "--output", "yaml"],
     ] {

@@ -3,13 +3,16 @@
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use raddle::client::{Client, ClientError, Patience, message};
+use raddle_proto::common::{self, Status};
 use raddle_proto::wire::Envelope;
 use serde_json::Value;
 
-use super::double::{Double, Manner};
+use super::double::{Double, Manner, Reaction};
 use super::{Folder, said};
 use crate::harness::orderer::Background;
 use crate::harness::{Recorded, repository};
@@ -141,7 +144,7 @@ fn what_cannot_be_sent_is_told_before_anybody_is_asked() {
         &["send"][..],
         &["send", "text", "--file", "huge"],
         &["send", "--count", "0", "text"],
-        &["send", "--wait=0", "text"],
+        &["send", "--wait=soon", "text"],
         &["send", "--output", "yaml", "text"],
     ] {
         assert_eq!(folder.raddle(arguments).exit, Some(2), "{arguments:?}");
@@ -165,11 +168,26 @@ fn a_refusal_midway_tells_how_many_were_taken_and_where() {
 }
 
 #[test]
+fn an_orderer_that_is_not_ready_is_asked_again() {
+    let (info, asked) =
+        ("backing Kafka cluster has not completed booting; try again later", AtomicU32::new(0));
+    let react = move |_: &[common::Block], _: &common::Envelope| Reaction {
+        blocks: Vec::new(),
+        refusal: (asked.fetch_add(1, Ordering::Relaxed) < 2)
+            .then(|| (Status::ServiceUnavailable, info.to_owned())),
+    };
+    let double = Double::reacting("mychannel", Recorded::mychannel().blocks, Arc::new(react));
+    let said = Folder::of(&double.address).raddle(&["send", "x", "y"]);
+    assert_eq!((said.exit, said.stderr), (Some(0), format!("waiting 20s at most: {info}\n")));
+    assert_eq!(said.stdout.matches("taken by mychannel").count(), 2);
+}
+
+#[test]
 fn waiting_has_an_end() {
     let double = Double::start(Recorded::mychannel().blocks, Manner::Hoards);
     let said = Folder::of(&double.address).raddle(&["send", "--wait=1", "x", "y"]);
     assert_eq!(said.stdout.matches("taken by mychannel").count(), 2);
-    said.ill(1, "failed RDL-1009  2 envelopes are taken, but in no block after 1 s");
+    said.ill(1, "failed RDL-1009  2 envelopes are taken, but in no block after 1s");
 }
 
 #[test]

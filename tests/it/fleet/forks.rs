@@ -11,6 +11,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::*;
+use crate::harness::eventually::{eventually, eventually_async};
 use crate::harness::orderer;
 
 /// Two addresses that nobody listens on.
@@ -51,9 +52,8 @@ async fn send(orderer: &Orderer, envelope: common::Envelope) {
 
 async fn wait_for_compared(orderer: &Orderer, count: u64) {
     let channel = orderer::channel(orderer);
-    while channel.board().fork().compared.load(Ordering::Relaxed) < count {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let compared = || channel.board().fork().compared.load(Ordering::Relaxed);
+    eventually("it has compared so often", || compared() >= count).await;
 }
 
 async fn is_served(orderer: &Orderer, service: &str) -> bool {
@@ -96,9 +96,10 @@ async fn two_orderers_that_diverge_both_say_so_and_go_on() {
         };
         assert_eq!((channel.0.as_str(), who, first.0, *is_signed), ("demo", other, 4, true));
         told.push((ours.clone(), theirs.clone()));
-        while is_served(orderer, FORK_WATCH).await || is_served(orderer, "raddle.ForkWatch/demo").await {
-            tokio::task::yield_now().await;
-        }
+        eventually_async("health tells it", async || {
+            !is_served(orderer, FORK_WATCH).await && !is_served(orderer, "raddle.ForkWatch/demo").await
+        })
+        .await;
         assert!(is_served(orderer, "orderer.AtomicBroadcast").await);
     }
     assert_eq!((&told[0].0, &told[0].1), (&told[1].1, &told[1].0));

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::client::double::{Double, Manner};
 use crate::client::join::forge;
+use crate::harness::eventually::eventually_async;
 use crate::harness::orderer::{blocks_of, reach, same};
 use crate::harness::{golden, http};
 
@@ -67,9 +68,7 @@ impl Newcomer {
     /// Waits until the channel stands so.
     async fn wait_for(&self, status: &str, height: u64) {
         let expected = info(status, height);
-        while self.info().await != expected {
-            tokio::task::yield_now().await;
-        }
+        eventually_async(&expected, async || self.info().await == expected).await;
     }
 
     async fn joined(&self) -> Arc<Channel> {
@@ -197,9 +196,7 @@ async fn while_blocks_are_pulled_the_channel_is_shown_and_can_be_removed() {
         );
 
         assert_eq!(newcomer.asked(|admin| http::remove(admin, "demo").code()).await, 204);
-        while newcomer.asked(http::list).await != NOTHING {
-            tokio::task::yield_now().await;
-        }
+        eventually_async("it is removed", async || newcomer.asked(http::list).await == NOTHING).await;
         assert_eq!(files(&fleet), [".removed"]);
         assert_eq!(newcomer.info().await, "{\"error\":\"channel does not exist\"}\n");
     }

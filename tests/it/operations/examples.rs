@@ -80,7 +80,7 @@ fn prometheus_is_told_of_the_rules_and_the_port_that_a_node_of_dev_has() {
     let target = &told["scrape_configs"][0]["static_configs"][0]["targets"][0];
     assert_eq!(target, "127.0.0.1:8443");
     // What the unit and the container say is said by names that a node knows.
-    for name in ["raddle.service", "Containerfile"] {
+    for name in ["raddle.service", "Containerfile", "Containerfile.release"] {
         let text = read(name);
         let variables = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
         for variable in variables.filter(|word| word.starts_with("ORDERER_")) {
@@ -89,4 +89,15 @@ fn prometheus_is_told_of_the_rules_and_the_port_that_a_node_of_dev_has() {
             assert!(known.iter().any(|it| it == variable), "{variable}");
         }
     }
+}
+
+#[test]
+fn both_containers_run_a_node_alike() {
+    let runs = |name: &str| {
+        let text = read(name);
+        let image = text.rsplit_once("FROM ").unwrap().1;
+        let lines = image.lines().filter(|line| !line.starts_with("COPY ") && !line.starts_with('#'));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(runs("Containerfile"), runs("Containerfile.release"));
 }

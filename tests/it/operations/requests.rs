@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::Served;
 use crate::harness::http;
-use crate::harness::process::Node;
-use crate::start::{free_port, raddle};
+use crate::harness::process::{Node, raddle};
+use crate::start::free_port;
 
 #[test]
 fn a_node_that_is_well_says_so_and_which_version_it_is() {
@@ -116,4 +116,24 @@ fn what_the_page_shows_is_told_as_json() {
     assert_eq!(codes.len(), 2);
     assert_eq!((codes[0].0, codes[1]), ("unknown", ("demo", "RDL-1104")));
     assert!(status["failed_checks"].as_array().unwrap().is_empty());
+}
+
+/// What clients and modules have written stands on the page, among the refusals and the modules.
+#[test]
+fn the_page_takes_nothing_that_it_shows_for_markup() {
+    let page = include_str!("../../../host/serve/src/operations/page.html");
+    for way in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "createContextualFragment",
+        "eval(",
+    ] {
+        assert!(!page.contains(way), "{way}");
+    }
+    assert!(page.contains("textContent") && page.contains("replaceChildren"));
+    // And nothing comes from elsewhere; the one address is the name of SVG.
+    let elsewhere: Vec<_> = page.match_indices("://").map(|(at, _)| &page[at..]).collect();
+    assert!(elsewhere.iter().all(|it| it.starts_with("://www.w3.org/2000/svg")), "{elsewhere:?}");
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 use raddle::network::{TlsAuthority, TlsIdentity, Validity};
 use tempfile::TempDir;
 
+use crate::harness::eventually::eventually_blocking;
 use crate::harness::http::{self, Reply};
 use crate::harness::https;
-use crate::harness::process::Node;
-use crate::start::{folder, free_port, raddle, refuses};
+use crate::harness::process::{Node, raddle};
+use crate::start::{folder, free_port, refuses};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -132,9 +133,7 @@ fn a_new_certificate_is_presented_without_a_restart() {
     // A hangup has the files looked at now.
     let hangup = std::process::Command::new("kill").args(["-HUP", &node.id().to_string()]).status();
     assert!(hangup.unwrap().success());
-    while presented() == before {
-        std::thread::yield_now();
-    }
+    eventually_blocking("the new certificate is presented", || presented() != before);
     node.stop();
 }
 

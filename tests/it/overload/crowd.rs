@@ -13,6 +13,11 @@ use hyper::body::Frame;
 use prost::Message as _;
 use raddle::client::{Answer, Client, Patience, Place, message, range};
 use raddle::identity::Signer;
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tonic::body::Body;
@@ -53,15 +58,19 @@ pub struct Tried {
 struct Counts([AtomicU64; 7]);
 
 /// Clients at work.
+///
+/// They have threads of their own, which stand back behind the node and its other clients: those who want too much of a
+/// node do not run on its processors elsewhere.
 pub struct Crowd {
     is_over: Arc<AtomicBool>,
     counts: Arc<Counts>,
     tasks: Vec<JoinHandle<()>>,
+    runtime: Option<Runtime>,
 }
 
 impl Crowd {
-    /// So many connections, from four addresses of this machine.
-    pub fn start(address: &str, reader: &Arc<Signer>, connections: u64) -> Self {
+    /// So many connections, from four addresses of this machine, all of which begin within this time.
+    pub fn start(address: &str, reader: &Arc<Signer>, connections: u64, begin_within: Duration) -> Self {
         let (is_over, counts) = (Arc::default(), Arc::<Counts>::default());
         let seek = range(Place::Oldest, Place::Number(u64::MAX), true);
         let seek = reader.seek(&channel(), &seek, SystemTime::now()).unwrap();
@@ -73,9 +82,12 @@ impl Crowd {
             counts: Arc::clone(&counts),
         };
         let one = Arc::new(one);
+        let runtime = runtime();
         let tasks = (0..connections).map(|number| {
             let (one, is_over) = (Arc::clone(&one), Arc::<AtomicBool>::clone(&is_over));
-            tokio::spawn(async move {
+            runtime.spawn(async move {
+                // Not all in the same moment: what they do takes them about as long.
+                sleep(begin_within.mul_f64(number as f64 / connections as f64)).await;
                 while !is_over.load(Ordering::SeqCst) {
                     if one.go(number).await.is_none() {
                         sleep(Duration::from_millis(500)).await;
@@ -84,7 +96,7 @@ impl Crowd {
             })
         });
         let tasks = tasks.collect();
-        Self { is_over, counts, tasks }
+        Self { is_over, counts, tasks, runtime: Some(runtime) }
     }
 
     /// Clients of one organisation that send what its budget does not allow, as fast as they are answered and no faster
@@ -93,10 +105,11 @@ impl Crowd {
         const CLIENTS: u64 = 20;
         let (is_over, counts) = (Arc::<AtomicBool>::default(), Arc::<Counts>::default());
         let pause = Duration::from_secs(CLIENTS).div_f64(per_second as f64);
+        let runtime = runtime();
         let tasks = (0..CLIENTS).map(|_| {
             let (address, signer) = (address.to_owned(), Arc::clone(signer));
             let (is_over, counts) = (Arc::clone(&is_over), Arc::clone(&counts));
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 let client = Client::connect(&address, Patience::default()).await.unwrap();
                 // Signing costs the machine as much as checking: all send the same.
                 let envelope = message(&envelope(&signer));
@@ -112,21 +125,39 @@ impl Crowd {
             })
         });
         let tasks = tasks.collect();
-        Self { is_over, counts, tasks }
+        Self { is_over, counts, tasks, runtime: Some(runtime) }
     }
 
-    pub async fn end(self) -> Tried {
+    pub async fn end(mut self) -> Tried {
         self.is_over.store(true, Ordering::SeqCst);
         for task in &self.tasks {
             task.abort();
         }
-        for task in self.tasks {
+        for task in std::mem::take(&mut self.tasks) {
             let _ = task.await;
         }
         let [floods, readers, mutes, halves, crumbs, asked, taken] =
             [0, 1, 2, 3, 4, 5, 6].map(|index: usize| self.counts.0[index].load(Ordering::Relaxed));
         Tried { floods, readers, mutes, halves, crumbs, asked, taken }
     }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        // A runtime may not be waited for in a task.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The threads of a crowd: they run where nobody else wants to.
+fn runtime() -> Runtime {
+    let stand_back = || {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle).unwrap();
+    };
+    Builder::new_multi_thread().worker_threads(2).on_thread_start(stand_back).enable_all().build().unwrap()
 }
 
 impl Counts {

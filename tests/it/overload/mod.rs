@@ -25,6 +25,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::harness::process;
+use crate::harness::soak::{is_soak, memory_bytes, soak_time};
 use crate::network::{Team, channel, draft};
 use crowd::Crowd;
 
@@ -37,11 +38,12 @@ const DELIVER: u64 = 32;
 /// Bytes that a connection may send ahead.
 const WINDOW: u64 = 128 << 10;
 
-/// What a connection may cost beside what it sends ahead: buffers of TCP's reader and HTTP/2's writer, and tasks.
-const CONNECTION_BYTES: u64 = 128 << 10;
+/// What a connection may cost beside what it sends ahead: half as much for what HTTP/2 notes of small frames, as much
+/// for the rest of the buffers that frames were cut out of, and something for its writer and its tasks.
+const CONNECTION_BYTES: u64 = WINDOW + WINDOW / 2 + (64 << 10);
 
-/// What a node takes for itself: stacks and memories of guests, caches of blocks and pages of the log.
-const OWN: u64 = 400;
+/// What a node takes for itself: stacks and memories of guests, caches of blocks and pages of the log, threads.
+const OWN: u64 = 512;
 
 /// The node, those who may write, and where it is.
 struct Scene {
@@ -51,19 +53,15 @@ struct Scene {
 }
 
 /// The most memory that a node with these limits may take for `connections`: what it takes for itself, what all
-/// connections may have sent ahead, and twice what may be under way, since a message is copied once where it is put
-/// together.
+/// connections may have sent ahead, and thrice what may be under way: a message is copied once where it is put
+/// together, and the allocator keeps some of what came and went.
 fn bytes_max(connections: u64) -> u64 {
-    OWN * MIB + connections * (WINDOW + CONNECTION_BYTES) + 2 * (SMALL + LARGE + DELIVER) * MIB
+    OWN * MIB + connections * (WINDOW + CONNECTION_BYTES) + 3 * (SMALL + LARGE + DELIVER) * MIB
 }
 
-fn is_soak() -> bool {
-    std::env::var_os("RADDLE_SOAK").is_some()
-}
-
-fn soak_time() -> Duration {
-    let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(300))
+/// How long a crowd goes on with `RADDLE_SOAK=1`.
+fn long() -> Option<Duration> {
+    soak_time(300)
 }
 
 // === impl Scene ===
@@ -91,16 +89,18 @@ impl Scene {
 
     /// The most memory that the node had at any time.
     fn peak_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.node.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+        memory_bytes(self.node.id(), "VmHWM")
     }
 
-    /// Sends one envelope after the other until told that it is enough.
+    /// Sends one envelope after the other until told that it is enough, on a thread of its own.
     fn behaved(&self, user: usize, pause: Duration) -> Behaved {
         let is_enough = Arc::new(AtomicBool::new(false));
         let (signer, address) = (Arc::clone(&self.users[user]), self.node.address.clone());
-        let task = tokio::spawn(behave(signer, address, pause, Arc::clone(&is_enough)));
+        let told = Arc::clone(&is_enough);
+        let task = spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(behave(signer, address, pause, told))
+        });
         Behaved { is_enough, task }
     }
 
@@ -218,7 +218,8 @@ async fn overload(connections: u64, time: Duration) -> [Did; 2] {
     let calm = scene.behaved(0, Duration::from_millis(10));
     sleep(time.min(Duration::from_secs(30)) / 2).await;
     let calm = calm.end().await;
-    let crowd = Crowd::start(&scene.node.address, &scene.users[1], connections);
+    let begin_within = time.min(Duration::from_secs(80)) / 10;
+    let crowd = Crowd::start(&scene.node.address, &scene.users[1], connections, begin_within);
     let client = scene.behaved(0, Duration::from_millis(10));
     sleep(time).await;
     let behaved = client.end().await;
@@ -248,7 +249,7 @@ async fn overload(connections: u64, time: Duration) -> [Did; 2] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_that_wants_too_much_costs_bounded_memory_and_nothing_acknowledged() {
-    let (connections, time) = if is_soak() { (2000, soak_time()) } else { (100, Duration::from_secs(4)) };
+    let (connections, time) = long().map_or((100, Duration::from_secs(4)), |time| (2000, time));
     let [calm, behaved] = overload(connections, time).await;
     let (before, during) = (calm.p99(), behaved.p99());
     eprintln!("p99 {before:?} before, {during:?} meanwhile; otherwise told: {:?}", behaved.refused);
@@ -265,7 +266,7 @@ async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
          Budgets: {{Burst: 1s, Organisations: {{Org2MSP: {{EnvelopesPerSecond: {PER_SECOND}}}}}}}\n"
     );
     let scene = Scene::start(&raddle).await;
-    let rounds = if is_soak() { u32::try_from(soak_time().as_secs() / 20).unwrap().max(1) } else { 1 };
+    let rounds = long().map_or(1, |time| u32::try_from(time.as_secs() / 20).unwrap().max(1));
     let time = Duration::from_secs(if is_soak() { 10 } else { 2 });
     let [mut quiet, mut noisy] = [Did::default(), Did::default()];
     let (mut taken, mut asked) = (0, 0);
@@ -312,7 +313,7 @@ async fn a_node_whose_broker_is_away_and_whose_readers_do_not_read_ends_in_time_
     // Nobody listens there.
     let raddle = "Ordering: {channels: {demo: [\"127.0.0.1:1\"]}}\nLimits: {StopTime: 1s}\n";
     let mut scene = Scene::start(raddle).await;
-    let crowd = Crowd::start(&scene.node.address, &scene.users[1], 20);
+    let crowd = Crowd::start(&scene.node.address, &scene.users[1], 20, Duration::ZERO);
     let client = scene.behaved(0, Duration::from_millis(10));
     sleep(Duration::from_secs(1)).await;
     let id = scene.node.id().to_string();

@@ -16,6 +16,7 @@ use raddle::identity::Signer;
 use raddle::orderer::{AdminListener, Orderer, OrdererSettings};
 use raddle_serve::participation::AdminSettings;
 
+use crate::harness::eventually::eventually_async;
 use crate::harness::{golden, http, orderer};
 
 /// An orderer whose admins are served, with these channels.
@@ -65,7 +66,5 @@ fn block(name: &str) -> Bytes {
 /// Waits until a removal has come to its end.
 async fn gone(orderer: &Orderer, channel: &str) {
     let url = format!("\"url\":\"{}/{channel}\"", http::CHANNELS);
-    while list(orderer).await.contains(&url) {
-        tokio::task::yield_now().await;
-    }
+    eventually_async("it is gone", async || !list(orderer).await.contains(&url)).await;
 }

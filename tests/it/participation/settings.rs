@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use crate::harness::golden;
 use crate::harness::http;
-use crate::harness::process::Node;
-use crate::start::{folder, free_port, raddle, refuses};
+use crate::harness::process::{Node, raddle};
+use crate::start::{folder, free_port, refuses};
 
 fn node(more: &str) -> (TempDir, String) {
     let folder = folder("  BootstrapMethod: none\n", "Ordering: {kafka: local}\n");

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use raddle::network::{TlsAuthority, TlsIdentity, Validity};
 use tempfile::TempDir;
 
-use crate::harness::process::Node;
+use crate::harness::process::{Node, raddle};
 use crate::harness::{golden, http, https};
-use crate::start::{folder, free_port, raddle, refuses};
+use crate::start::{folder, free_port, refuses};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

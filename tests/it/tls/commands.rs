@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::process::Output;
 
 use super::{Site, authority, days};
-use crate::harness::process::Node;
-use crate::start::{free_port, raddle, refuses};
+use crate::harness::process::{Node, raddle};
+use crate::start::{free_port, refuses};
 
 /// A command of a client of the site, with these flags.
 fn client(site: &Site, command: &[&str], flags: &[&str]) -> Output {

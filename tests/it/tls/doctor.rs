@@ -4,8 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Site, authority, days};
-use crate::harness::process::Node;
-use crate::start::raddle;
+use crate::harness::process::{Node, raddle};
 
 /// A site whose certificate is good for the members of its channel too.
 fn good(client_auth: bool) -> Site {

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::{Site, days, pair};
+use crate::harness::eventually::{eventually, eventually_async};
 use crate::harness::orderer::channel as channel_of;
 use crate::network::channel;
 
@@ -43,12 +44,7 @@ async fn presented(site: &Site, address: &str) -> Vec<u8> {
 async fn wait_until_presented(site: &Site, orderer: &Orderer, expected: &[u8]) {
     orderer.certificates().look();
     let address = orderer.address().to_string();
-    let seen = async {
-        while presented(site, &address).await != expected {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(LONG, seen).await.unwrap();
+    eventually_async("it is presented", async || presented(site, &address).await == expected).await;
 }
 
 fn der(identity: &raddle::network::TlsIdentity) -> Vec<u8> {
@@ -104,12 +100,8 @@ async fn a_new_certificate_is_presented_while_nothing_that_runs_notices() {
         wait_until_presented(&site, &orderer, &der(&next)).await;
         // What runs goes on beyond the change.
         let before = count.load(Ordering::SeqCst);
-        let goes_on = async {
-            while count.load(Ordering::SeqCst) < before + 20 {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(LONG, goes_on).await.unwrap_or_else(|_| panic!("round {round}: the senders stopped"));
+        let what = format!("the senders go on in round {round}");
+        eventually(&what, || count.load(Ordering::SeqCst) >= before + 20).await;
     }
     end.store(true, Ordering::SeqCst);
     let mut taken = 0;

@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::{Site, days};
-use crate::start::{raddle, refuses};
+use crate::harness::process::raddle;
+use crate::start::refuses;
 
 /// A text of the file, and what takes its place.
 type Change = (&'static str, &'static str);

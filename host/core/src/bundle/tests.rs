@@ -349,6 +349,10 @@ fn policies_and_names_are_judged_as_in_fabric() {
             },
         ),
     ]);
+}
+
+#[test]
+fn ids_of_channels_are_judged_as_in_fabric() {
     let long = "a".repeat(250);
     for (name, expected) in [
         ("", "channel ID illegal, cannot be empty"),
@@ -362,6 +366,10 @@ fn policies_and_names_are_judged_as_in_fabric() {
         let expected = format!("initializing configtx manager failed: bad channel ID: {expected}");
         assert_eq!(found.to_string(), expected);
     }
+    let (longest, mut config) = ("a".repeat(249), recorded("mychannel.block").config);
+    let root = config.channel_group.as_mut().unwrap();
+    root.policies.insert(longest.clone(), root.policies["Admins"].clone());
+    assert!(CurrentConfig::read(ChannelId(longest), config).is_ok());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use raddle_proto::common::{ConfigGroup, ConfigPolicy, ConfigValue};
+use raddle_proto::go_text::push_field;
 
 /// A config group in the compact text form of Go's old protobuf library. Lists are in the order of their keys.
 ///
@@ -46,7 +47,7 @@ fn push_policy(policy: &ConfigPolicy, text: &mut String) {
 
 fn push_entry(name: &str, key: &str, text: &mut String, value: impl FnOnce(&mut String)) {
     let _ = write!(text, "{name}:<");
-    push_quoted("key", key.as_bytes(), text);
+    push_field("key", key.as_bytes(), text);
     text.push_str("value:<");
     value(text);
     text.push_str("> > ");
@@ -61,23 +62,6 @@ fn push_number(name: &str, number: impl Into<i128>, text: &mut String) {
 
 fn push_bytes(name: &str, bytes: &[u8], text: &mut String) {
     if !bytes.is_empty() {
-        push_quoted(name, bytes, text);
+        push_field(name, bytes, text);
     }
-}
-
-fn push_quoted(name: &str, bytes: &[u8], text: &mut String) {
-    let _ = write!(text, "{name}:\"");
-    for &byte in bytes {
-        match byte {
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b'\t' => text.push_str("\\t"),
-            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => text.push(char::from(byte)),
-            _ => {
-                let _ = write!(text, "\\{byte:03o}");
-            }
-        }
-    }
-    text.push_str("\" ");
 }

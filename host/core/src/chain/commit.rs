@@ -34,9 +34,8 @@ impl Chain {
         actions: &mut Vec<Action>,
     ) -> Result<(), ChainError> {
         // A restart between the cut that this record caused and this record must go on as if it had not been.
-        let caused_last_cut = self.state.is_cut_by_next_record
-            && self.state.offsets.last_persisted == offset.before()
-            && self.cutter.pending().count == 0;
+        let caused_last_cut =
+            self.state.is_cut_by_next_record && self.state.offsets.last_persisted == offset.before();
         let taken = self.cutter.take(envelope)?;
         for fault in taken.faults {
             actions.push(Action::Note(Note::BatchPolicyFault { offset, fault }));
@@ -143,8 +142,7 @@ impl Chain {
     ) -> Result<(), ChainError> {
         let number = self.next_block();
         let changes_type = config.bundle.consensus.kind != self.bundle().consensus.kind;
-        // What operators put in the place of a batch policy ends with the next config.
-        self.standard_from = self.standard_from.filter(|from| *from >= offset);
+        // What operators put in the place of a batch policy ends with the next config, but for its own record.
         let cutter = match self.standard_from {
             Some(from) if from == offset => standard_cutter(&config),
             _ => make_cutter(&config, &*self.policies)?,

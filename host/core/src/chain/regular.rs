@@ -45,7 +45,8 @@ impl Chain {
         };
         let original = Offset(regular.original_offset);
         let is_copy = original != Offset(0);
-        let settles_ingress = is_copy && class == Class::Config && self.config_in_flight == Some(original);
+        // Not asked: whether it is a copy. Those of a record at offset 0 do not look like any.
+        let settles_ingress = class == Class::Config && self.config_in_flight == Some(original);
         let watermark = self.now.last_original_processed;
         if is_copy && original <= watermark {
             self.settle_ingress(settles_ingress);

@@ -89,6 +89,20 @@ fn what_does_not_follow_is_refused_and_nothing_of_it_is_there() {
 }
 
 #[test]
+fn the_last_config_never_goes_back() {
+    let blocks = recorded();
+    let (last, before) = blocks.split_last().unwrap();
+    let ledger = Home::new().create(&blocks[0]);
+    ledger.commit(&before[1..]).unwrap();
+    let BlockNumber(config) = ledger.state().chain.last_config;
+    let mut back = last.clone();
+    back.state.last_config = BlockNumber(config - 1);
+    let error = ledger.commit(&[back]).unwrap_err().to_string();
+    assert!(error.contains("has last_config "), "{error}");
+    ledger.commit(std::slice::from_ref(last)).unwrap();
+}
+
+#[test]
 fn much_data_that_is_wrong_is_refused_and_leaves_nothing_behind() {
     let blocks = recorded();
     let home = Home::new();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use raddle_proto::common::MspPrincipal;
+use raddle_proto::common::msp_principal::Classification;
 use raddle_proto::msp::MspConfig;
 use raddle_proto::wire::go_decode;
 use serde::{Deserialize, Deserializer};
@@ -223,6 +224,10 @@ fn compare_identity(
             differences.compare(|| what(&format!("principal {index}")), theirs, &ours);
         }
     }
+    // An identity is itself if it is valid.
+    let (class, principal) = (Classification::Identity as i32, identity.serialize());
+    let itself = MspPrincipal { principal_classification: class, principal };
+    assert_eq!(identity.satisfies(&itself).is_ok(), identity.validate().is_ok(), "{}", what("itself"));
     for (index, signature) in case.signatures.iter().enumerate() {
         let ours = said(identity.verify(&all.blob(signature.message), &all.blob(signature.bytes)));
         differences.compare(|| what(&format!("signature {index}")), &signature.verify, &ours);

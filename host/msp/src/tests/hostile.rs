@@ -11,7 +11,7 @@ use super::fabric::{Bytes, golden};
 use super::recorded::{manager, msps_of, recorded_envelopes};
 use crate::crl::RevocationList;
 use crate::pem;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, Pools};
 use crate::{CacheSizes, CachedManager, Msp, MspVersion};
 use prost::Message as _;
 
@@ -92,6 +92,18 @@ fn a_combination_of_any_depth_is_taken_apart() {
         principal = MspPrincipal { principal_classification: 4, principal: combined.encode_to_vec().into() };
     }
     identity.satisfies(&principal).unwrap();
+}
+
+#[test]
+fn a_hundred_signatures_are_checked_for_a_path_and_not_one_more() {
+    let identity = manager(MspVersion::V1_4_3).deserialize(&creator()).unwrap();
+    let root = &identity.msp().roots[0];
+    // Roots of one key, which differ in a signature that nobody checks: each of them is a path.
+    let roots = |count: u8| (0..count).map(|number| Arc::new(root.with_signature(&[number]).unwrap()));
+    for (count, paths) in [(99, 99), (100, 100), (101, 100)] {
+        let pools = Pools { roots: roots(count).collect(), ..Pools::default() };
+        assert_eq!(pools.verify(identity.certificate()).unwrap().len(), paths);
+    }
 }
 
 #[test]

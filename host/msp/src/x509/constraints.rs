@@ -5,6 +5,8 @@
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
+use raddle_proto::go_text::{quoted, quoted_bytes};
+
 use super::certificate::Certificate;
 use super::der::{Reader, tag};
 use super::error::ParseError;
@@ -12,7 +14,6 @@ use super::extensions::{AltNames, Uri, ascii};
 use super::names::{Mailbox, is_domain};
 use super::path::Path;
 use crate::hash::hex;
-use crate::text::{quoted, quoted_bytes};
 
 /// What one certificate allows and forbids below it.
 #[derive(Clone, Debug, Default)]

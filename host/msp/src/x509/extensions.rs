@@ -2,13 +2,14 @@
 //!
 //! Source: Go 1.26 `crypto/x509/parser.go` `processExtensions`.
 
+use raddle_proto::go_text::quoted;
+
 use super::constraints::NameConstraints;
 use super::der::{Reader, tag};
 use super::error::ParseError;
 use super::names::is_domain;
 use super::oid::{extension, is_policy_oid};
 use super::uri;
-use crate::text::quoted;
 
 /// What a certificate's extensions say.
 #[derive(Clone, Debug, Default)]

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
+use raddle_proto::go_text::quoted;
+
 use super::algorithm::SignatureError;
 use super::certificate::Certificate;
 use super::key::PublicKey;
 use super::oid::usage;
 use super::time::Time;
 use super::{constraints, policy};
-use crate::text::quoted;
 
 /// A certificate and everything above it; the last is a root.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 
 use std::net::Ipv6Addr;
 
-use crate::text::{quoted, quoted_bytes};
+use raddle_proto::go_text::{quoted, quoted_bytes};
 
 /// Where in a URI a text stands, which decides what may be escaped there.
 #[derive(Clone, Copy, Eq, PartialEq)]

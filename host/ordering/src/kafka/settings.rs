@@ -40,7 +40,10 @@ pub struct Settings {
     pub max_in_flight_bytes: u64,
     /// How much of each topic is fetched before it is asked for. One record is, however large.
     pub read_ahead_bytes: u64,
-    /// How long an append may wait: for a log that does not work, and for the brokers' answer.
+    /// How long an append may wait: for a log that does not work, and for the brokers' answer. What librdkafka calls
+    /// `delivery.timeout.ms`, counted from the append.
+    ///
+    /// Differs: in Fabric `Kafka.Retry.Producer.RetryMax` tries bound it.
     pub append_timeout: Duration,
 }
 

@@ -9,6 +9,9 @@ mod conformance;
 
 mod broken;
 mod copies;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[path = "../../../../tests/harness/eventually.rs"]
+mod eventually;
 mod go_client;
 mod identity;
 mod recorded;

@@ -112,9 +112,9 @@ impl ArtifactCache {
         }))
     }
 
-    /// The same, for so many bytes of artifacts. [`CACHE_BYTES_MAX`] unless set.
-    #[must_use]
-    pub fn for_bytes(self, bytes_max: u64) -> Self {
+    /// The same, for so many bytes of artifacts instead of [`CACHE_BYTES_MAX`].
+    #[cfg(test)]
+    pub(crate) fn for_bytes(self, bytes_max: u64) -> Self {
         Self { bytes_max, ..self }
     }
 

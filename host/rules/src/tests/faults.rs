@@ -1,10 +1,17 @@
 //! Whose fault each trap is.
 
-use raddle_core::batch_policy::{Fault, GuestFault};
-use wasmtime::{ResourceLimiter, Trap};
+use std::sync::Arc;
 
+use raddle_core::batch_policy::{Fault, GuestFault};
+use wasmtime::{ResourceLimiter, Store, Trap};
+
+use super::run::{bundle, engine};
+use crate::call;
 use crate::fault::{Blame, HostFault, blame, call_fault, start_fault};
+use crate::host::{Creators, Shared, State};
 use crate::limiter::Limiter;
+use crate::profile::ModuleLimits;
+use crate::{NoLog, Settings};
 
 /// Every trap that the engine has, by its code. A code that is not here fails the test.
 const TRAPS: &[(Trap, Blame)] = &[
@@ -106,4 +113,23 @@ fn a_wish_that_the_host_cannot_fulfil_is_a_local_fault_and_a_denied_one_is_not()
     ] {
         assert!(matches!(call_fault(&result.unwrap_err(), 5), Fault::Local(_)));
     }
+}
+
+#[test]
+fn what_fails_before_any_code_has_run_is_this_orderers_fault_and_the_modules_behind_that() {
+    let shared = Shared { bundle: bundle(), settings: Settings::default(), log: Arc::new(NoLog) };
+    let (shared, limits) = (Arc::new(shared), ModuleLimits::default());
+    let fault = |fuel_left: u64| {
+        let fails = |store: &mut Store<State<Creators>>| -> wasmtime::Result<()> {
+            store.set_fuel(fuel_left)?;
+            Err(wasmtime::Error::msg("no room"))
+        };
+        call::start(&engine().engine, &shared, &limits, 1_000, Creators::default(), fails).err().unwrap()
+    };
+    assert!(matches!(fault(1_000), Fault::Local(_)));
+    assert!(matches!(fault(999), Fault::Guest(GuestFault::BadAnswer { .. })));
+    // The engine does not look at the fuel at the end.
+    let uses_all = |store: &mut Store<State<Creators>>| store.set_fuel(0);
+    let made = call::start(&engine().engine, &shared, &limits, 1_000, Creators::default(), uses_all);
+    assert_eq!(made.err(), Some(GuestFault::OutOfFuel { fuel: 1_000 }.into()));
 }

@@ -200,6 +200,11 @@ fn starting_has_its_own_fuel_and_its_own_faults() {
             GuestFault::Trapped { trap: "wasm `unreachable` instruction executed".to_owned() }.into(),
         ),
         (
+            "a trap behind memory that is denied",
+            "(start $s) (func $s (drop (memory.grow (i32.const 300))) unreachable)",
+            GuestFault::Trapped { trap: "wasm `unreachable` instruction executed".to_owned() }.into(),
+        ),
+        (
             "elements outside their table",
             "(table 1 funcref) (func $f) (elem (i32.const 1) func $f)",
             GuestFault::Trapped { trap: "undefined element: out of bounds table access".to_owned() }.into(),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use raddle_core::ids::BlockNumber;
 use raddle_proto::{
     common::Status,
+    go_text::decimal_list,
     wire::{HeaderError, WireError},
 };
 use serde_json::{Map, Value, json};
@@ -84,8 +85,7 @@ pub(crate) enum NotBound {
 
 /// Bytes as Go's `%v` has them: `[1 2 255]`. No more of them than are of use.
 fn as_go_prints(bytes: &[u8]) -> String {
-    let numbers: Vec<String> = bytes.iter().take(64).map(u8::to_string).collect();
-    format!("[{}]", numbers.join(" "))
+    decimal_list(bytes.get(..64).unwrap_or(bytes))
 }
 
 impl From<NotRead> for NotDelivered {

@@ -65,6 +65,12 @@ struct Series {
 }
 
 /// An envelope on its way to its answer.
+///
+/// Differs: Fabric looks at one envelope of a stream at a time, so that its two durations are of the work alone. Here
+/// an envelope counts as being validated from its receipt on, with the time that it waits for a guest thread, and as
+/// being enqueued until its answer can be given, with the time that it waits for those before it on the stream.
+///
+/// Source: fabric v2.5.16 `orderer/common/broadcast/broadcast.go` `ProcessMessage`.
 pub(crate) struct Processing {
     of: Arc<OfChannel>,
     kind: usize,

@@ -1,11 +1,14 @@
 //! `multipart/form-data` as Go reads it.
 //!
 //! Differs: a part in quoted-printable is taken as it stands; Go's bounds for the headers of all parts together are not
-//! looked at, since the body is bounded.
+//! looked at, since the body is bounded; of a quoted line what is beyond ASCII and no control character stands as it
+//! is.
 //!
 //! Source: Go 1.26 `mime/multipart/{formdata,multipart}.go`, `net/textproto/reader.go`.
 
 use std::borrow::Cow;
+
+use raddle_proto::go_text::quoted_bytes;
 
 use super::media_type;
 
@@ -149,13 +152,13 @@ impl<'a> Reader<'a> {
                 return Ok(None);
             }
             if expects_part {
-                return Err(FormError::NotAPart(quote(line)));
+                return Err(FormError::NotAPart(quoted_bytes(line)));
             }
             if self.parts == 0 {
                 continue;
             }
             if line != self.newline {
-                return Err(FormError::UnexpectedLine(quote(line)));
+                return Err(FormError::UnexpectedLine(quoted_bytes(line)));
             }
             expects_part = true;
         }
@@ -200,7 +203,7 @@ impl<'a> Reader<'a> {
             return Err(if line.len() > QUOTED_LINE_MAX {
                 FormError::TooMany
             } else {
-                FormError::InitialLine(quote(line))
+                FormError::InitialLine(quoted_bytes(line))
             });
         }
         loop {
@@ -211,7 +214,7 @@ impl<'a> Reader<'a> {
                 return Ok(Some(disposition.unwrap_or_default()));
             }
             if !line.contains(&b':') {
-                return Err(FormError::NoColon(quote(line)));
+                return Err(FormError::NoColon(quoted_bytes(line)));
             }
             let mut line = Cow::Borrowed(trim(line));
             while let Some(b' ' | b'\t') = self.rest.first() {
@@ -219,7 +222,7 @@ impl<'a> Reader<'a> {
                 line.to_mut().push(b' ');
                 line.to_mut().extend_from_slice(trim(more));
             }
-            let (name, value) = field(&line).ok_or_else(|| FormError::HeaderLine(quote(&line)))?;
+            let (name, value) = field(&line).ok_or_else(|| FormError::HeaderLine(quoted_bytes(&line)))?;
             if name.eq_ignore_ascii_case(b"content-disposition") {
                 disposition.get_or_insert_with(|| String::from_utf8_lossy(value).into_owned());
             }
@@ -290,34 +293,4 @@ fn trim(bytes: &[u8]) -> &[u8] {
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     memchr::memmem::find(bytes, what)
-}
-
-/// As Go's `%q` writes bytes.
-///
-/// Differs: beyond ASCII all that is UTF-8 is written as it is; Go writes what cannot be printed as `\u…`.
-fn quote(bytes: &[u8]) -> String {
-    let mut quoted = String::from("\"");
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '"' | '\\' => quoted.extend(['\\', character]),
-                '\n' => quoted.push_str("\\n"),
-                '\r' => quoted.push_str("\\r"),
-                '\t' => quoted.push_str("\\t"),
-                '\u{7}' => quoted.push_str("\\a"),
-                '\u{8}' => quoted.push_str("\\b"),
-                '\u{b}' => quoted.push_str("\\v"),
-                '\u{c}' => quoted.push_str("\\f"),
-                control if control.is_ascii_control() => {
-                    quoted.push_str(&format!("\\x{:02x}", u32::from(control)));
-                }
-                other => quoted.push(other),
-            }
-        }
-        for byte in chunk.invalid() {
-            quoted.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    quoted.push('"');
-    quoted
 }

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use crate::tapped::{Tap, Tapped};
 
 /// How long nothing may go out of what should.
 ///
@@ -15,19 +16,22 @@ use tokio::time::{Sleep, sleep};
 /// Source: fabric v2.5.16 `common/fabhttp/server.go` `initializeServer`.
 const STALL_MAX: Duration = Duration::from_secs(2 * 60);
 
-/// A socket, and since when nothing goes out.
-pub(super) struct Patient<S> {
-    socket: S,
+/// A socket that ends when nothing goes out for too long.
+pub(super) const fn patient<S>(socket: S) -> Tapped<S, Patience> {
+    Tapped { socket, tap: Patience { stalled: None } }
+}
+
+/// Since when nothing goes out.
+pub(super) struct Patience {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    pub(super) const fn new(socket: S) -> Self {
-        Self { socket, stalled: None }
-    }
-
-    /// The same, unless nothing has gone out for too long.
-    fn bounded<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+impl Tap for Patience {
+    fn after_write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -37,37 +41,6 @@ impl<S> Patient<S> {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.bounded(context, written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.socket).poll_flush(context);
-        self.bounded(context, flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ended = Pin::new(&mut self.socket).poll_shutdown(context);
-        self.bounded(context, ended)
     }
 }
 
@@ -82,7 +55,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_is_let_go_and_a_slow_one_is_not() {
         let (mut client, server) = tokio::io::duplex(4);
-        let mut server = Patient::new(server);
+        let mut server = patient(server);
         let reading = tokio::spawn(async move {
             for _ in 0..3 {
                 sleep(STALL_MAX / 2).await;

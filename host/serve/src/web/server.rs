@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::answer::{self, Answer};
 use super::body::READ_MAX;
-use super::patient::Patient;
+use super::patient::patient;
 use crate::channels::BoxFuture;
 use crate::tls::{Acceptor, ClientCertificate};
 
@@ -135,7 +135,7 @@ async fn serve<S: Site>(
         .timer(TokioTimer::new())
         .header_read_timeout(READ_MAX)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service);
+        .serve_connection(TokioIo::new(patient(stream)), service);
     tokio::pin!(connection);
     let stops = async { drop(stopping.wait_for(|stop| *stop).await) };
     let served = tokio::select! {

@@ -20,11 +20,13 @@ use tonic::{Code, transport::Endpoint};
 use crate::{
     client::{BROADCAST, call, connect, open, open_sender, read, send, send_body, send_one},
     doubles::{
-        CHANNEL, TestChannel, envelope, envelope_of, envelopes, eventually, failure, never, ready, serve,
+        CHANNEL, TestChannel, at_rest, envelope, envelope_of, envelopes, eventually, failure, never, ready,
+        serve,
     },
 };
 
-/// Long enough for a stream to do what it must not do.
+/// Long enough for a stream to do what it must not do. Nothing tells that it will not: so there, and only there, time
+/// is let go by.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 fn lane(envelopes_max: usize, bytes_max: usize) -> ServerSettings {
@@ -90,13 +92,7 @@ async fn a_client_that_does_not_read_stops_its_own_stream_only() {
     let count = 40_000;
     let answers = open(&client, stream::iter((0..count).map(|number| Bytes::from(envelope(number))))).await;
     let log_length = || channel.log.lock().unwrap().len();
-    let (mut before, mut looks_without_change) = (0, 0);
-    while before == 0 || looks_without_change < 5 {
-        time::sleep(A_WHILE).await;
-        let is_changed = log_length() != before;
-        looks_without_change = if is_changed { 0 } else { looks_without_change + 1 };
-        before = log_length();
-    }
+    let before = at_rest(A_WHILE, log_length).await;
     assert!(before < 12_000, "{before} envelopes were taken");
     assert_eq!(send(server.address, envelopes(10)).await.successes(), 10);
     assert_eq!(read(answers).await.successes(), count);
@@ -140,6 +136,7 @@ async fn a_message_over_the_limit_is_resource_exhausted_after_the_answers_before
     let channel = TestChannel::new(
         Box::new(|_| {
             Box::pin(async {
+                // The answers before the message are still on their way.
                 time::sleep(Duration::from_millis(20)).await;
                 Ok(())
             })

@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use prost::Message;
@@ -25,7 +24,9 @@ use raddle_serve::{
     server::{Health, Server, ServerError, ServerSettings},
 };
 use serde_json::{Map, json};
-use tokio::{sync::oneshot, task::JoinHandle, time};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+pub use crate::eventually::{at_rest, eventually};
 
 /// The one channel of most tests.
 pub const CHANNEL: &str = "mychannel";
@@ -212,15 +213,4 @@ pub fn envelopes(count: u64) -> Vec<Vec<u8>> {
 fn number(envelope: &Envelope) -> u64 {
     let payload: Payload = go_decode(envelope.payload().clone()).unwrap();
     payload.data.first_chunk().map_or(u64::MAX, |bytes| u64::from_be_bytes(*bytes))
-}
-
-/// Waits until `is_true`, for 10 s at most.
-pub async fn eventually(what: &str, is_true: impl Fn() -> bool) {
-    for _ in 0..2000 {
-        if is_true() {
-            return;
-        }
-        time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("in 10 s it did not happen that {what}");
 }

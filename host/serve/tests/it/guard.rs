@@ -142,6 +142,7 @@ async fn a_reader_that_does_not_read_is_ended_with_a_sentence_if_it_reads_on_and
     // Who waits at the tip is no slow reader.
     let mut follower = Reader::start(server.address, "newest..max").await;
     assert_eq!(follower.blocks(1).await, [19]);
+    // Time for it to be ended, which it must not be: nothing tells that.
     time::sleep(3 * READER_TIME).await;
     channel.commit(10);
     assert_eq!(follower.blocks(1).await, [20]);
@@ -186,6 +187,7 @@ async fn what_all_readers_hold_is_bounded_and_who_reads_gets_everything() {
         loop {
             tokio::select! {
                 blocks = &mut healthy => return blocks.unwrap(),
+                // Looks at what is held, again and again: a peak tells nobody.
                 () = time::sleep(Duration::from_millis(1)) => peak = peak.max(server.guard.outflow_bytes()),
             }
         }

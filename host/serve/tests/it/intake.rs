@@ -18,6 +18,7 @@ use crate::{
     doubles::{CHANNEL, TestChannel, envelope, envelope_of, envelopes, eventually, never, ready, serve},
 };
 
+/// Long enough for what must not happen, which nothing tells; and what a message may take, where that is short.
 const A_WHILE: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_secs(10);
 const LARGE: usize = 1 << 20;
@@ -94,6 +95,7 @@ async fn who_announces_large_messages_and_sends_nothing_keeps_back_large_ones_on
     let client = connect(server.address).await;
     // 2 MiB are announced, which is what the account has.
     let idle = begin(&client, &[0, 0, 0x20, 0, 0, 10]).await;
+    // Until they are read, which shows in nothing but what follows.
     time::sleep(A_WHILE).await;
     let large = tokio::spawn(send(server.address, vec![envelope_of(CHANNEL, 3, 1000, LARGE)]));
     assert_eq!(send(server.address, envelopes(100)).await.successes(), 100);

@@ -8,6 +8,9 @@ mod bounds;
 mod client;
 mod deliver;
 mod doubles;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[path = "../../../../tests/harness/eventually.rs"]
+mod eventually;
 mod guard;
 mod intake;
 mod order;

@@ -17,10 +17,15 @@ use crate::{
 
 const COUNT: u64 = 64;
 
-/// Waits until a test opens the gate, and then a little, differently for each number.
+/// Work that takes some milliseconds, and for each number others: what comes later is done sooner.
+async fn work(milliseconds: u64) {
+    time::sleep(Duration::from_millis(milliseconds % 11)).await;
+}
+
+/// Waits until a test opens the gate, and then works.
 async fn pass(mut gate: watch::Receiver<bool>, number: u64) {
     gate.wait_for(|is_open| *is_open).await.unwrap();
-    time::sleep(Duration::from_millis(number * 7 % 11)).await;
+    work(number * 7).await;
 }
 
 fn trailer<'a>(trailers: &'a MetadataMap, name: &str) -> Option<&'a str> {
@@ -160,13 +165,13 @@ async fn after_a_half_close_all_answers_come_and_then_ok() {
     let channel = TestChannel::new(
         Box::new(|number| {
             Box::pin(async move {
-                time::sleep(Duration::from_millis(number * 7 % 11)).await;
+                work(number * 7).await;
                 Ok(())
             })
         }),
         Box::new(|number| {
             Box::pin(async move {
-                time::sleep(Duration::from_millis(number * 5 % 11)).await;
+                work(number * 5).await;
                 Ok(())
             })
         }),
@@ -200,6 +205,7 @@ async fn a_refusal_on_one_channel_keeps_back_what_is_behind_it_on_others() {
     let slow = TestChannel::new(
         Box::new(|number| {
             Box::pin(async move {
+                // Longer than the other channel takes for all of its envelopes.
                 time::sleep(Duration::from_millis(30)).await;
                 if number == 20 { Err(refusal()) } else { Ok(()) }
             })

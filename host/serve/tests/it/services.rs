@@ -149,6 +149,7 @@ async fn a_server_that_stops_answers_what_it_received_and_takes_nothing_more() {
     assert_eq!(idle.successes(), 0);
     assert_eq!(idle.end.unwrap_err().code(), Code::Unavailable);
     requests.send(envelope(3).into()).unwrap();
+    // Time for it to be taken, which it must not be: nothing tells that.
     time::sleep(Duration::from_millis(50)).await;
     open.send_replace(true);
 

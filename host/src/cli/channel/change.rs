@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use raddle_core::bundle::read_config_envelope;
+use raddle_core::duration;
 use raddle_proto::common::{self, Config};
 use raddle_proto::wire::Envelope;
 use raddle_rules::artifact::CompileLimits;
@@ -14,9 +15,10 @@ use super::current::{self, Current};
 use super::signing::{self, SignAs, Signing};
 use crate::admin::config_json::ToJsonError;
 use crate::admin::edit::{self, EditError};
-use crate::admin::update::{Approval, Difference, Draft, compute, differences, rebase};
+use crate::admin::update::{Approval, Difference, Draft, compute, differences, in_words, rebase};
 use crate::cli::connection::{Connection, Flags, Settings};
 use crate::cli::output::{print, printable};
+use crate::cli::progress::Slow;
 use crate::cli::{Code, Exit, Failure, program};
 use crate::client::{Answer, Deliveries, Place, Refusal, message};
 
@@ -96,6 +98,7 @@ fn plan(
     let update = compute(&connection.channel, &base.config, mine)
         .map_err(|same| Failure::new(Code::NoChange, Exit::Failed, same.to_string()))?;
     let found = differences(&edit::show(&base.config)?, &edit::show(mine)?);
+    let found = in_words(found, &base.config, mine);
     let sequence = base.config.sequence;
     let channel = printable(&connection.channel.0);
     let mut text = format!("channel {channel}, config sequence {sequence} (block {})\n", base.block);
@@ -174,16 +177,19 @@ pub async fn submit(connection: &Connection, draft: &Draft) -> Result<Result<(),
     blocks.next().await?.ok_or_else(ended)?;
     let envelope = draft.envelope(&connection.signer, SystemTime::now())?;
     let client = connection.client.clone().waiting(ANSWER_MAX);
+    let slow = Slow::new("waiting for the orderer's answer");
     let mut answers = client.broadcast(tokio_stream::iter([message(&envelope)]));
     match answers.next().await? {
         Some(Answer::Taken) => {}
         Some(Answer::Refused(refusal)) => return Ok(Err(refusal)),
         None => return Err(ended()),
     }
+    drop(slow);
+    let _slow = Slow::new("waiting for the config block");
     let (block, sequence) = match timeout(WAIT_MAX, find(&mut blocks, &envelope)).await {
         Ok(found) => found?,
         Err(_) => {
-            let sentence = format!("the update is taken, but in no block after {} s", WAIT_MAX.as_secs());
+            let sentence = format!("the update is taken, but in no block after {}", duration::text(WAIT_MAX));
             return Err(Failure::new(Code::NotInABlock, Exit::Failed, sentence));
         }
     };

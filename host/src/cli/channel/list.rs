@@ -14,8 +14,8 @@ use crate::client::{ChannelStanding, Patience, Place, list_channels};
 /// Options of `raddle channel list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An orderer tells its admins alone which channels it has: name the address of its Admin.ListenAddress with --admin, and
-with --tls-… what that asks for. Without --admin the channels are asked for one by one as any client does: those that
+An orderer tells its admins alone which channels it has: name the address of its Admin.ListenAddress with --admin, and \
+with --tls-… what that asks for. Without --admin the channels are asked for one by one as any client does: those that \
 the node in this folder has, or the one that --channel or client.yaml names.")]
 pub struct Arguments {
     /// Ask as the orderer's admin, at its Admin.ListenAddress

@@ -16,7 +16,7 @@ use crate::orderer::{LEDGERS, OrdererError};
 /// Remove a channel with all its blocks from the folder of a node that is stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A topic in Kafka stays: it belongs to all orderers of the channel. The channel can be joined again by its block 0.
+A topic in Kafka stays: it belongs to all orderers of the channel. The channel can be joined again by its block 0. \
 A node that runs is asked over HTTP: osnadmin channel remove.")]
 pub struct Arguments {
     /// The channel

@@ -1,15 +1,16 @@
 //! The demo's envelopes: some thousands that pass, on several streams at once.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use raddle_core::ids::ChannelId;
 use raddle_proto::common::{self, HeaderType};
 use tokio::task::JoinSet;
 
 use super::cast::{BATCH_SIZE, CHANNEL, Cast};
+use crate::cli::progress::Progress;
 use crate::cli::{Code, Exit, Failure};
 use crate::client::{self, Answer, Client};
 
@@ -24,9 +25,6 @@ const SHAPES: [(usize, usize); 3] = [
     // The last of these fill no block: they wait for the batch timeout.
     (60, 20 << 10),
 ];
-
-/// A bar for less than this is noise.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// Envelopes, signed beforehand: signing is the clients' work, and not to be counted as the orderer's.
 pub struct Load {
@@ -77,27 +75,25 @@ impl Load {
     ///
     /// An envelope is refused, or the orderer does not answer.
     pub async fn send(self, orderer: &Client) -> Result<Sent, Failure> {
-        let bar = bar(self.streams.iter().map(Vec::len).sum());
-        let started = Instant::now();
+        let total: usize = self.streams.iter().map(Vec::len).sum();
+        let progress = Arc::new(Progress::new(total as u64, "envelopes"));
         let mut envelopes = 0;
         let mut streams = JoinSet::new();
         for stream in self.streams {
-            let (orderer, bar) = (orderer.clone(), bar.clone());
-            streams.spawn(async move { send_stream(&orderer, stream, &bar, started).await });
+            let (orderer, progress) = (orderer.clone(), Arc::clone(&progress));
+            streams.spawn(async move { send_stream(&orderer, stream, &progress).await });
         }
         while let Some(stream) = streams.join_next().await {
             envelopes += stream.map_err(|error| Failure::new(Code::Bug, Exit::Bug, error.to_string()))??;
         }
-        bar.finish_and_clear();
-        Ok(Sent { envelopes, elapsed: started.elapsed() })
+        Ok(Sent { envelopes, elapsed: progress.elapsed() })
     }
 }
 
 async fn send_stream(
     orderer: &Client,
     envelopes: Vec<common::Envelope>,
-    bar: &ProgressBar,
-    started: Instant,
+    progress: &Progress,
 ) -> Result<usize, Failure> {
     let mut answers = orderer.broadcast(tokio_stream::iter(envelopes));
     let mut taken = 0;
@@ -106,18 +102,7 @@ async fn send_stream(
             return Err(refusal.into());
         }
         taken += 1;
-        bar.inc(1);
-        if bar.is_hidden() && started.elapsed() > QUIET {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
+        progress.advance();
     }
     Ok(taken)
-}
-
-fn bar(length: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::hidden());
-    if let Ok(style) = ProgressStyle::with_template("  {bar:32} {pos} of {len} envelopes  {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }

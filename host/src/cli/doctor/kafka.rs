@@ -16,7 +16,7 @@ use crate::node::NoLog;
 /// Look whether Kafka is set up as orderers need it; nothing is changed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Ends with 0 if nothing is wrong, with 1 if something is or could not be seen, with 2 if the settings cannot be used,
+Ends with 0 if nothing is wrong, with 1 if something is or could not be seen, with 2 if the settings cannot be used, \
 with 3 if no broker answers. `raddle help kafka` says what is looked at.")]
 pub struct Arguments {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::doctor::node::Part;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-Without a command it looks at all but Kafka. Ends with 0 if nothing is wrong, with 1 if something is, with 2 if the
+Without a command it looks at all but Kafka. Ends with 0 if nothing is wrong, with 1 if something is, with 2 if the \
 settings cannot be used."
 )]
 pub struct Arguments {

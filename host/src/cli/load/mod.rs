@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use raddle_core::duration;
+
 use self::report::Report;
 use super::channel::signing::SignAs;
 use super::connection::{self, Flags, Settings};
+use super::duration::parse_duration;
 use super::output::{Output, printable};
 use super::progress::Progress;
 use super::{Code, Exit, Failure};
@@ -21,13 +24,16 @@ use crate::load::{self, Blocks, End, InBlocks, LoadError, Measured, Plan, Pool, 
 const SIGNED_DEFAULT: u64 = 20_000;
 
 /// Warm-up of a load that ends by time.
-const WARM_UP_DEFAULT: f64 = 2.0;
+const WARM_UP_DEFAULT: Duration = Duration::from_secs(2);
 
 /// Most envelopes a second that are asked for.
 const RATE_MAX: f64 = 1e6;
 
+/// Shortest load.
+const DURATION_MIN: Duration = Duration::from_millis(10);
+
 /// Longest warm-up and longest load: a week.
-const SECONDS_MAX: f64 = 7.0 * 24.0 * 3600.0;
+const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long those are waited for that are taken and in no block when the load is over.
 const BLOCK_WAIT: Duration = Duration::from_secs(30);
@@ -41,7 +47,7 @@ the time of each is fixed beforehand, and its latency counts from that time on, 
 Examples:
   raddle load
   raddle load --streams 1 --in-flight 1 --count 1000
-  raddle load --rate 2000 --duration 60 --deliver
+  raddle load --rate 2000 --duration 1m --deliver
   raddle load --orderer orderer.example.com:7050 --channel trade --tls-ca tls.pem
 
 What it tells, and its JSON: `raddle help load`. What a network can take: `raddle help scale`.")]
@@ -61,18 +67,19 @@ pub struct Arguments {
     /// Envelopes a second of all streams together, each at its time; as fast as they are answered if not given
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     rate: Option<f64>,
-    /// Send so long before anything counts; 2 if not given, 0 with --count
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    warm_up: Option<f64>,
-    /// Send so long
+    /// Send so long before anything counts; 2s if not given, 0 with --count
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, allow_negative_numbers = true)]
+    warm_up: Option<Duration>,
+    /// Send so long: 30s, 1m30s, or a number of seconds
     #[arg(
         long,
-        value_name = "SECONDS",
-        default_value_t = 10.0,
+        value_name = "DURATION",
+        value_parser = parse_duration,
+        default_value = "10s",
         allow_negative_numbers = true,
         conflicts_with = "count"
     )]
-    duration: f64,
+    duration: Duration,
     /// Send so many instead
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -126,17 +133,18 @@ impl Arguments {
     /// What is asked for, if it can be done.
     fn plan(&self) -> Result<Plan, Failure> {
         let (streams, in_flight) = (self.streams as usize, self.in_flight as usize);
-        let seconds = |what: &str, seconds: f64, least: f64| {
-            if (least..=SECONDS_MAX).contains(&seconds) {
-                return Ok(Duration::from_secs_f64(seconds));
+        let within = |what: &str, asked: Duration, least: Duration| {
+            if (least..=DURATION_MAX).contains(&asked) {
+                return Ok(asked);
             }
-            Err(cannot(format!("{what} {seconds} is not between {least} and {SECONDS_MAX} seconds")))
+            let [asked, least, most] = [asked, least, DURATION_MAX].map(duration::text);
+            Err(cannot(format!("{what} {asked} is not between {least} and {most}")))
         };
-        let warm_up = self.warm_up.unwrap_or(if self.count.is_some() { 0.0 } else { WARM_UP_DEFAULT });
-        let warm_up = seconds("--warm-up", warm_up, 0.0)?;
+        let default = if self.count.is_some() { Duration::ZERO } else { WARM_UP_DEFAULT };
+        let warm_up = within("--warm-up", self.warm_up.unwrap_or(default), Duration::ZERO)?;
         let end = match self.count {
             Some(count) => End::Count(count),
-            None => End::After(seconds("--duration", self.duration, 0.01)?),
+            None => End::After(within("--duration", self.duration, DURATION_MIN)?),
         };
         match (self.rate, end) {
             _ if streams == 0 => Err(cannot("--streams 0 sends nothing; it takes at least 1")),
@@ -260,8 +268,8 @@ fn blocks_failure(in_blocks: Option<&InBlocks>) -> Option<Failure> {
         Some(error) => Some(error.clone().into()),
         None if *missing > 0 => {
             let sentence = format!(
-                "{missing} envelopes are taken, but in no block {} s after the last was sent",
-                BLOCK_WAIT.as_secs()
+                "{missing} envelopes are taken, but in no block {} after the last was sent",
+                duration::text(BLOCK_WAIT)
             );
             Some(Failure::new(Code::NotInABlock, Exit::Failed, sentence))
         }

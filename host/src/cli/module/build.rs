@@ -17,7 +17,7 @@ use crate::cli::{Code, Exit, Failure, program};
 /// Options of `raddle module build`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-RADDLE_GUEST_RUSTC, for C RADDLE_GUEST_CLANG, and RADDLE_GUEST_LINKER name another compiler and linker than those that
+RADDLE_GUEST_RUSTC, for C RADDLE_GUEST_CLANG, and RADDLE_GUEST_LINKER name another compiler and linker than those that \
 are found.
 
 More: `raddle help author`.")]
@@ -58,7 +58,7 @@ pub fn build(folder: &Path) -> Result<(PathBuf, String), Failure> {
     if toolchain.builds_std_anew(&build) {
         anstream::eprintln!(
             "note: this compiler has no standard library for WebAssembly, so that is compiled along the first time, \
-             which takes a minute or two; what cargo compiles is kept for the next time"
+             which takes some minutes; what cargo compiles is kept in the module's folder for the next time"
         );
     }
     let mut artifacts = toolchain.build(&build)?.into_iter();

@@ -18,8 +18,8 @@ Examples:
 
 More: `raddle help author`, `raddle help profile`.")]
 pub struct Arguments {
-    /// The WebAssembly component
-    #[arg(value_name = "FILE")]
+    /// The WebAssembly component, or the folder that it was built in
+    #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     /// Print every limit, and not only those that the module comes near
     #[arg(long)]

@@ -9,7 +9,7 @@ use raddle_rules::profile::{Limit, ModuleLimits};
 use raddle_rules::{SETTINGS_BYTES_MAX, SETTINGS_MAX};
 
 use crate::admin::modules::Kind;
-use crate::cli::{Code, Exit, Failure};
+use crate::cli::{Code, Exit, Failure, program};
 use crate::workbench;
 
 /// Most bytes of a component's file that are read; the static check says what is wrong with a longer one.
@@ -45,12 +45,13 @@ pub struct Told {
 }
 
 impl Component {
-    /// Reads a file and checks it, without compiling it.
+    /// Reads a file, or the one component in a folder, and checks it, without compiling it.
     ///
     /// # Errors
     ///
     /// It cannot be read, or no orderer would take it.
     pub fn read(path: &Path) -> Result<Self, Failure> {
+        let path = &if path.is_dir() { only_component_of(path)? } else { path.to_owned() };
         let failed = |what: String| {
             Failure::new(Code::File, Exit::Usage, format!("{} cannot be read: {what}", path.display()))
         };
@@ -111,6 +112,22 @@ impl Told {
         all.extend(given);
         all.sort_by(|left, right| left.key.cmp(&right.key));
         Ok(all)
+    }
+}
+
+/// The file in a module's folder that `raddle module build` has made.
+fn only_component_of(folder: &Path) -> Result<PathBuf, Failure> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut components = files.filter(|path| path.extension().is_some_and(|it| it == "wasm"));
+    let (shown, program) = (folder.display(), program());
+    match (components.next(), components.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => {
+            let sentence = format!("{shown} has several components; name one of the files");
+            Err(Failure::new(Code::File, Exit::Usage, sentence))
+        }
+        (None, _) => Err(Failure::new(Code::File, Exit::Usage, format!("{shown} has no component"))
+            .hint(format!("`{program} module build {shown}` makes it"))),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::cli::channel::change::{Options, carry_out};
 use crate::cli::channel::current::Current;
 use crate::cli::connection::block_on;
 use crate::cli::output::printable;
+use crate::cli::progress::Slow;
 use crate::cli::{Failure, compile_worker, program};
 use crate::workbench::{self, ORDER, Workbench};
 
@@ -34,8 +35,8 @@ Examples:
 
 More: `raddle help module`.")]
 pub struct Arguments {
-    /// The WebAssembly component
-    #[arg(value_name = "FILE")]
+    /// The WebAssembly component, or the folder that it was built in
+    #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     /// The module's name; the file's unless given
     #[arg(long)]
@@ -99,7 +100,7 @@ impl Arguments {
     fn spec(&self, component: &Component, config: &Config) -> Result<(Spec, String), Failure> {
         let name = match &self.name {
             Some(name) => name.clone(),
-            None => self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            None => component.stem.clone(),
         };
         check_name(&name)?;
         let before = modules::find(config, &name);
@@ -166,6 +167,7 @@ fn ask(current: &Current, config: &Config, spec: &Spec) -> Result<(), Failure> {
     }
     // Without a config that can be read there is nothing to ask it in, and the orderer says what is wrong with that.
     let Ok(next) = CurrentConfig::read(current.bundle.channel.clone(), config.clone()) else { return Ok(()) };
+    let _slow = Slow::new("asking the module about its settings, for which it is compiled");
     let asked = Workbench::new(compile_worker::worker())
         .map_err(|error| error.to_string())
         .map(|bench| bench.install(spec, &Arc::clone(&next.bundle)));

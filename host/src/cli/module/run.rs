@@ -24,6 +24,9 @@ use crate::workbench::changes::{Change, Comparison, NotCompared, present_cuts};
 use crate::workbench::replay::{Batch, Cuts, Judged, Judging, RealBlock, ReplayFault, cuts, normal};
 use crate::workbench::{Spent, Workbench};
 
+/// As many envelopes or batches get a line of their own, unless all shall.
+const LINES_MAX: u64 = 20;
+
 /// Options of `raddle module run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -31,11 +34,11 @@ Examples:
   raddle module run my-rule.wasm --set allow=Org1MSP --from 1
   raddle module run my-rule.wasm --set allow=Org1MSP --block config.block --block 7.block --bench
 
-The channel's present rules are asked as well: what the module would change stands at the end. Envelopes are taken for
+The channel's present rules are asked as well: what the module would change stands at the end. Envelopes are taken for \
 received when they were sent, and no time-to-cut comes: blocks do not tell more. More: `raddle help author`.")]
 pub struct Arguments {
-    /// The WebAssembly component
-    #[arg(value_name = "FILE")]
+    /// The WebAssembly component, or the folder that it was built in
+    #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     #[command(flatten)]
     told: Told,
@@ -52,8 +55,11 @@ pub struct Arguments {
     #[arg(long, value_name = "M")]
     to: Option<u64>,
     /// Print the summary alone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all")]
     summary: bool,
+    /// Print a line for each envelope or batch, also beyond the first 20
+    #[arg(long)]
+    all: bool,
     /// Measure how many envelopes one processor core can ask the filter about
     #[arg(long)]
     bench: bool,
@@ -149,18 +155,18 @@ impl Arguments {
             })?;
         let mut changes = Changes::default();
         let mut summary = Summary::default();
+        let mut lines = self.lines();
         for block in &scene.blocks {
             let judged = judging.block(block).map_err(|fault| local(&fault.to_string()))?;
             for judged in &judged {
                 summary.add(judged);
-                if !self.summary {
-                    print(&line(judged))?;
-                }
+                lines.print(|| line(judged))?;
             }
             for (_, envelope) in normal(block) {
                 changes.add(&comparison.of(&envelope).map_err(|fault| local(&fault.to_string()))?);
             }
         }
+        lines.tell_left_out()?;
         print(&summary.text(scene.blocks.len()))?;
         print(&changes.text(&comparison.left_out))?;
         if self.bench {
@@ -188,12 +194,48 @@ impl Arguments {
         let bundle = &scene.config.bundle;
         let (cuts, spent) = cuts(stack, bundle, policy, &scene.blocks).map_err(not_cut)?;
         let present = present_cuts(bench, stack, &scene.config, &scene.blocks).map_err(not_cut)?;
-        if !self.summary {
-            for (number, batch) in (1_u64..).zip(&cuts.batches) {
-                print(&cut_line(number, batch))?;
-            }
+        let mut lines = self.lines();
+        for (number, batch) in (1_u64..).zip(&cuts.batches) {
+            lines.print(|| cut_line(number, batch))?;
         }
+        lines.tell_left_out()?;
         print(&cut_summary(&cuts, &spent, &present, scene.blocks.len()))
+    }
+}
+
+/// The lines of single envelopes or batches, of which there may be more than people read.
+struct Lines {
+    /// How many may still be printed.
+    left: u64,
+    left_out: u64,
+    is_summary: bool,
+}
+
+impl Arguments {
+    const fn lines(&self) -> Lines {
+        let left = if self.all { u64::MAX } else { LINES_MAX };
+        Lines { left, left_out: 0, is_summary: self.summary }
+    }
+}
+
+impl Lines {
+    fn print(&mut self, line: impl Fn() -> String) -> Result<(), Failure> {
+        if self.is_summary {
+            return Ok(());
+        }
+        if self.left == 0 {
+            self.left_out = self.left_out.saturating_add(1);
+            return Ok(());
+        }
+        self.left -= 1;
+        print(&line())
+    }
+
+    fn tell_left_out(&self) -> Result<(), Failure> {
+        match self.left_out {
+            0 => Ok(()),
+            more => print(&format!("… and {}; --all prints them\n", count(more, "line more", "lines more"))),
+        }
     }
 }
 

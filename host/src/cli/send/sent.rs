@@ -42,7 +42,7 @@ pub fn hash_of(marshalled: &[u8]) -> Sha256Hash {
 /// All inputs, `count` times, and the log of those that the connection has taken. Ends early if one cannot be signed.
 pub fn envelopes(
     channel: ChannelId,
-    signer: Signer,
+    signer: Arc<Signer>,
     inputs: Vec<Bytes>,
     count: u32,
 ) -> (impl Stream<Item = common::Envelope> + Send, Log) {

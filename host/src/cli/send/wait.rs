@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use raddle_core::duration;
 use raddle_proto::hash::Sha256Hash;
 use tokio::time::timeout;
 
 use super::sent::{Sent, hash_of};
 use crate::cli::connection::Connection;
 use crate::cli::output::count;
+use crate::cli::progress::Slow;
 use crate::cli::{Code, Exit, Failure};
 use crate::client::{Deliveries, Place};
 
@@ -50,6 +52,7 @@ impl Waiting {
             sent.iter().enumerate().map(|(place, sent)| (sent.hash, place)).collect();
         let mut left = taken;
         let wait_max = self.wait_max;
+        let _slow = Slow::new("waiting for the blocks");
         let search = async {
             while left > 0 {
                 let Some(block) = self.blocks.next_whenever().await? else { return Err(ended()) };
@@ -80,6 +83,6 @@ fn ended() -> Failure {
 
 fn not_found(left: usize, wait_max: Duration) -> Failure {
     let left = count(left as u64, "envelope is", "envelopes are");
-    let sentence = format!("{left} taken, but in no block after {} s", wait_max.as_secs());
+    let sentence = format!("{left} taken, but in no block after {}", duration::text(wait_max));
     Failure::new(Code::NotInABlock, Exit::Failed, sentence)
 }

@@ -37,6 +37,7 @@ pub(in super::super) const RADDLE: Schema = Schema {
         key("Limits.StopTime", Kind::Duration, "10s"),
         key("ForkWatch.Enabled", Kind::Boolean, "true"),
         key("ForkWatch.Interval", Kind::Duration, "30s"),
+        key("Kafka.AppendTimeout", Kind::Duration, "20s"),
         key("Kafka.Idempotent", Kind::Boolean, "true"),
         key("Kafka.SASLScram.Mechanism", Kind::Text, ""),
         key("Kafka.SASLScram.User", Kind::Text, ""),

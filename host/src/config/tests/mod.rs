@@ -460,10 +460,11 @@ Kafka:
 
 #[test]
 fn fabrics_section_for_kafka_is_taken_and_an_absent_one_is_its_defaults() {
-    let kafka = load(KAFKA, "Kafka: {Idempotent: false}\n", &[]).unwrap().kafka;
+    let kafka = load(KAFKA, "Kafka: {Idempotent: false, AppendTimeout: 45s}\n", &[]).unwrap().kafka;
     assert_eq!((kafka.retry.short_interval, kafka.retry.short_total), (seconds(5), seconds(600)));
     assert_eq!((kafka.retry.long_interval, kafka.retry.dial_timeout), (seconds(300), seconds(10)));
     assert_eq!((kafka.retry.read_timeout, kafka.retry.backoff.as_millis()), (seconds(11), 120));
+    assert_eq!(kafka.append_timeout, seconds(45));
     assert_eq!((kafka.topic_replication, kafka.version.as_str(), kafka.is_idempotent), (2, "1.0.0", false));
     assert!(kafka.tls.is_none() && kafka.sasl.is_none() && kafka.greeting.is_some());
     let kafka = load(EMPTY, "", &[]).unwrap().kafka;
@@ -507,10 +508,17 @@ fn tls_towards_brokers_is_read_from_texts_files_and_variables() {
 #[test]
 fn the_user_of_the_brokers_is_fabrics_or_ours() {
     let plain = "Kafka:\n  SASLPlain: {Enabled: true, User: ann, Password: secret}\n";
-    let sasl = load(plain, "", &[]).unwrap().kafka.sasl.unwrap();
+    let settings = load(plain, "", &[]).unwrap();
+    let sasl = settings.kafka.sasl.unwrap();
     assert_eq!((sasl.mechanism, sasl.user.as_str()), (SaslMechanism::Plain, "ann"));
+    let warned = |settings: &[Problem]| settings.iter().any(|it| it.key == "Kafka.SASLPlain");
+    assert!(warned(&settings.warnings), "without TLS everybody on the way has the password");
+    let tls = format!("{plain}  TLS: {{Enabled: true, RootCAs: [root]}}\n");
+    assert!(!warned(&load(&tls, "", &[]).unwrap().warnings));
     let scram = "Kafka: {SASLScram: {Mechanism: SCRAM-SHA-512, User: bob, Password: secret}}\n";
-    let sasl = load(plain, scram, &[]).unwrap().kafka.sasl.unwrap();
+    let settings = load(plain, scram, &[]).unwrap();
+    assert!(!warned(&settings.warnings));
+    let sasl = settings.kafka.sasl.unwrap();
     assert_eq!((sasl.mechanism, sasl.user.as_str()), (SaslMechanism::ScramSha512, "bob"));
     let nobody = "raddle.yaml:1:21  Kafka.SASLScram.Mechanism: here stands no mechanism that is known; write \
                   SCRAM-SHA-256 or SCRAM-SHA-512";

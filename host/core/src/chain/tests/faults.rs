@@ -136,9 +136,47 @@ fn a_local_fault_that_comes_again_halts_the_channel() {
 
 #[test]
 fn a_module_that_answers_otherwise_when_asked_again_halts_the_channel() {
-    for ends in [Ends::Says(false), Ends::Guest] {
-        let (out, _) = four_envelopes(&scripted(&[(4, Ends::Local), (6, ends)]));
+    // At `fits`; at `add`, that the batch is full; and by a fault of its own.
+    for (call, ends) in [(6, Ends::Says(false)), (5, Ends::Says(true)), (6, Ends::Guest)] {
+        let (out, _) = four_envelopes(&scripted(&[(4, Ends::Local), (call, ends)]));
         let error = out.unwrap_err().to_string();
         assert!(error.contains("the batch policy answers otherwise when asked again"), "{error}");
     }
+}
+
+/// What a batch policy was shown of an envelope.
+type Shown = (u64, Option<i32>, u32, Vec<u8>);
+
+struct Sees(Rc<RefCell<Vec<Shown>>>);
+
+impl Batch for Sees {
+    fn fits(&mut self, _: &EnvelopeInfo<'_>, _: Pending) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    fn add(&mut self, envelope: &EnvelopeInfo<'_>, _: Pending) -> Result<bool, Fault> {
+        let EnvelopeInfo { size_bytes, header_type, creator, creator_bytes } = *envelope;
+        self.0.borrow_mut().push((size_bytes, header_type, creator.0, creator_bytes.to_vec()));
+        Ok(false)
+    }
+}
+
+#[test]
+fn a_batch_policy_is_shown_size_type_and_creator() {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let shared = Rc::clone(&seen);
+    let policies = Policies(move || Ok(Box::new(Sees(Rc::clone(&shared))) as Box<dyn Batch>));
+    let mut chain = Setup::default().chain_with(Rc::new(policies));
+    let by = |creator, size| envelope_by(3, creator, size, Bytes::new());
+    let envelopes = [by("alice", 100), by("bob", 200), Envelope::new(b"", b"s"), by("bob", 100)];
+    let records = envelopes.map(|envelope| record(&envelope, wire::Class::Normal, 0, 0));
+    run(&mut chain, &records);
+    // The fourth begins a batch, in which its creator is the first.
+    let expected = [
+        (100, Some(3), 0, b"alice".to_vec()),
+        (200, Some(3), 1, b"bob".to_vec()),
+        (1, None, 2, Vec::new()),
+        (100, Some(3), 0, b"bob".to_vec()),
+    ];
+    assert_eq!(*seen.borrow(), expected);
 }

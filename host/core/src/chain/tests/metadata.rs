@@ -76,6 +76,30 @@ fn a_cut_that_leaves_the_envelope_pending_leaves_the_watermark_behind() {
 }
 
 #[test]
+fn a_copy_that_waits_moves_the_watermark_unless_it_caused_the_last_cut() {
+    let setup = Setup::default();
+    let mut stopped = setup.chain();
+    run(&mut stopped, &[config(&setup, 1), stale(100, 0), fresh(2000, 0)]);
+    // The block is full: nothing behind it caused it.
+    let full = *stopped.state();
+    // What caused it is not taken this time.
+    let other_record = ChainState { is_cut_by_next_record: true, ..full };
+    for (state, offset) in [(full, 3), (other_record, 4)] {
+        let mut chain = Chain::new(state, setup.read(1), Rc::new(StandardPolicies)).unwrap();
+        let mut out = Vec::new();
+        for offset in [offset, 5] {
+            let event = Event::Record { offset: Offset(offset), value: fresh(100, 1) };
+            step(&mut chain, event, true, &mut |action| out.push(words(action))).unwrap();
+        }
+        check(
+            &out,
+            "start timer
+             offset 5: a copy of offset 1, which is settled up to 1: dropped",
+        );
+    }
+}
+
+#[test]
 fn with_raddle_1_0_a_copy_met_stale_stands_for_all_copies() {
     let setup = Setup { capabilities: vec!["V2_0", "RADDLE_1_0"], ..Setup::default() };
     let records = [config(&setup, 1), stale(100, 0), config(&setup, 2), fresh(100, 1), fresh(100, 1)];
@@ -131,7 +155,9 @@ fn ingress_is_held_until_the_resubmitted_config_is_settled() {
     let good = record(&config_envelope(setup.config(2)), Class::Config, 1, 1);
     let invalid = record(&config_envelope(setup.config(9)), Class::Config, 1, 1);
     let stale_again = record(&config_envelope(setup.config(1)), Class::Config, 0, 1);
+    let no_config = fresh(100, 1);
     for (answer, admits, is_held_at_last) in [
+        (no_config, true, true),
         (good, true, false),
         (invalid, true, false),
         (stale_again.clone(), true, true),
@@ -146,6 +172,47 @@ fn ingress_is_held_until_the_resubmitted_config_is_settled() {
         step(&mut chain, Event::Record { offset: Offset(2), value: answer }, admits, &mut |_| {}).unwrap();
         assert_eq!(chain.holds_ingress(), is_held_at_last);
     }
+}
+
+#[test]
+fn a_chain_that_begins_before_the_resubmitted_config_is_settled_holds_ingress_too() {
+    let setup = Setup::default();
+    let stale_config = record(&config_envelope(setup.config(1)), Class::Config, 0, 0);
+    let mut stopped = setup.chain();
+    let records = [config(&setup, 1), stale_config, fresh(2000, 0)];
+    check(
+        &run(&mut stopped, &records)[1..],
+        "judge Config at 1 for resubmission
+         resubmit Config of 1 at sequence 1
+         block 2: 1 envelopes, Full, offsets 2 0 1",
+    );
+    let chain = Chain::new(*stopped.state(), setup.read(1), Rc::new(StandardPolicies)).unwrap();
+    assert!(chain.holds_ingress());
+    // A normal envelope that is appended again holds nobody, and leaves no trace.
+    check(
+        &run(&mut setup.chain(), &[config(&setup, 1), stale(100, 0), fresh(2000, 0)])[3..],
+        "block 2: 1 envelopes, Full, offsets 2 0 0",
+    );
+}
+
+/// Go takes its copy for no copy, as the offset is 0, and holds ingress for ever.
+#[test]
+fn a_resubmitted_config_at_offset_0_lets_ingress_go_on_too() {
+    let setup = Setup::default();
+    let genesis = ChainState::genesis(BlockHash([7; 32]));
+    let mut chain = Chain::new(genesis, setup.read(1), Rc::new(StandardPolicies)).unwrap();
+    run(&mut chain, &[record(&config_envelope(setup.config(1)), Class::Config, 0, 0)]);
+    assert!(chain.holds_ingress());
+    let copy = record(&config_envelope(setup.config(2)), Class::Config, 1, 0);
+    step(&mut chain, Event::Record { offset: Offset(1), value: copy }, true, &mut |_| {}).unwrap();
+    assert!(!chain.holds_ingress());
+}
+
+#[test]
+fn an_offset_below_zero_makes_a_copy_as_for_go() {
+    let negative = record(&envelope(100), Class::Normal, 0, -1);
+    let dropped = "offset 0: a copy of offset -1, which is settled up to 0: dropped";
+    check(&run(&mut Setup::default().chain(), &[negative]), dropped);
 }
 
 #[test]

@@ -41,6 +41,23 @@ fn an_envelope_beyond_the_preferred_size_is_alone_and_makes_two_blocks() {
 }
 
 #[test]
+fn a_batch_policy_may_fill_a_batch_to_the_absolute_size_and_no_further() {
+    let one_creator = || Ok(Box::new(OneCreator) as Box<dyn Batch>);
+    let mut chain = Setup::default().chain_with(Rc::new(Policies(one_creator)));
+    check(
+        &run(&mut chain, &[normal(1000), normal(1000), normal(60)]),
+        "start timer
+         block 1: 2 envelopes, AbsoluteMaxBytes, offsets 1 0 0",
+    );
+}
+
+#[test]
+fn the_preferred_size_itself_joins_and_waits() {
+    check(&run(&mut Setup::default().chain(), &[normal(600), normal(400)]), "start timer");
+    check(&run(&mut Setup::default().chain(), &[normal(1000)]), "start timer");
+}
+
+#[test]
 fn a_lone_envelope_is_placed_whatever_its_size() {
     let actual = run(&mut Setup::default().chain(), &[normal(1_000_000)]);
     check(&actual, "block 1: 1 envelopes, Full, offsets 0 0 0");
@@ -185,10 +202,22 @@ fn the_creation_of_a_channel_has_a_block_of_its_own_and_leaves_the_config() {
 }
 
 #[test]
+fn the_creation_of_a_channel_with_an_unknown_capability_halts_the_system_channel() {
+    let setup = Setup { is_system_channel: true, ..Setup::default() };
+    let unknown = Setup { capabilities: vec!["V2_0", "V9_0"], ..Setup::default() };
+    let creation = envelope_by(4, "orderer", 0, config_envelope(unknown.config(1)).marshal());
+    let value = record(&creation, Class::Config, 0, 0);
+    let error = setup.chain().step(Event::Record { offset: Offset(0), value }).unwrap_err();
+    assert!(matches!(error, ChainError::UnsupportedConfig { offset: Offset(0), .. }), "{error}");
+}
+
+#[test]
 fn the_block_that_changes_the_consensus_type_carries_no_offsets() {
     let raft = Setup { kind: "etcdraft", ..Setup::default() };
     let mut chain = Setup::default().chain();
-    check(&run(&mut chain, &[config(&raft, 1)]), "block 1: 1 envelopes, Config, offsets 0 0 0");
+    let actual = run(&mut chain, &[KafkaMessage::Connect.marshal(), config(&raft, 1)]);
+    check(&actual, "block 1: 1 envelopes, Config, offsets 0 0 0");
+    assert_eq!(chain.state().offsets.last_persisted, Offset(1));
     let mut last = None;
     let event = Event::Record { offset: Offset(5), value: record(&envelope(2000), Class::Normal, 1, 0) };
     step(&mut chain, event, true, &mut |action| last = Some(words(action))).unwrap();
@@ -246,6 +275,17 @@ fn without_resubmission_each_record_is_judged_where_it_stands() {
         &out,
         "judge Normal at 0 for commit
          offset 0: skipped: refused where it stands: no",
+    );
+}
+
+#[test]
+fn without_resubmission_the_creation_of_a_channel_is_judged_as_a_config() {
+    let setup = Setup { capabilities: vec![], is_system_channel: true, ..Setup::default() };
+    let creation = envelope_by(4, "orderer", 0, config_envelope(setup.config(1)).marshal());
+    check(
+        &run(&mut setup.chain(), &[record(&creation, Class::Normal, 0, 0)]),
+        "judge Config at 0 for commit
+         block 1: 1 envelopes, Config, offsets 0 0 0",
     );
 }
 

@@ -3,6 +3,7 @@
 
 mod recorded;
 mod small;
+mod versions;
 
 use bytes::Bytes;
 use prost::Message as _;

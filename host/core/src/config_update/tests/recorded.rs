@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use prost::Message as _;
+use raddle_proto::common;
 use raddle_proto::wire::Envelope;
 
 use crate::access::PolicyVerdict;
@@ -38,18 +40,27 @@ fn answer(
     Ok(proposal.next)
 }
 
-#[test]
-fn every_recorded_update_gets_the_recorded_answer() {
+/// The channel's first config, and the updates.
+fn recorded() -> (Arc<CurrentConfig>, Vec<serde_json::Value>) {
     let genesis = std::fs::read(golden("mychannel.block")).unwrap();
-    let mut current = read_genesis(genesis.into()).unwrap().config;
     let cases: Vec<serde_json::Value> =
         serde_json::from_slice(&std::fs::read(golden("config-update-cases.json")).unwrap()).unwrap();
     assert_eq!(cases.len(), 33);
+    (read_genesis(genesis.into()).unwrap().config, cases)
+}
+
+fn envelope_of(case: &serde_json::Value) -> Envelope {
+    let bytes = STANDARD.decode(case["envelope"].as_str().unwrap()).unwrap();
+    Envelope::unmarshal(bytes.into()).unwrap()
+}
+
+#[test]
+fn every_recorded_update_gets_the_recorded_answer() {
+    let (mut current, cases) = recorded();
     let mut wrong = Vec::new();
     for case in cases {
         let of = |field: &str| case[field].as_str().unwrap();
-        let envelope = Envelope::unmarshal(STANDARD.decode(of("envelope")).unwrap().into()).unwrap();
-        let (status, info) = match answer(&current, &envelope) {
+        let (status, info) = match answer(&current, &envelope_of(&case)) {
             Ok(next) => {
                 current = next;
                 ("SUCCESS", String::new())
@@ -68,4 +79,27 @@ fn every_recorded_update_gets_the_recorded_answer() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Block 0 is at sequence 1, and 17 of the answers are SUCCESS.
     assert_eq!(current.bundle.sequence.0, 18);
+}
+
+/// Whoever may write to the log puts records there that no orderer made: the signatures under an update count there
+/// too.
+#[test]
+fn a_record_whose_update_lacks_signatures_does_not_validate() {
+    let (mut current, cases) = recorded();
+    let mut taken = 0;
+    for case in cases {
+        let Ok(next) = answer(&current, &envelope_of(&case)) else { continue };
+        let mut record = propose(&current, &envelope_of(&case)).unwrap().envelope;
+        let last_update = record.last_update.as_mut().unwrap();
+        let mut payload = common::Payload::decode(last_update.payload.clone()).unwrap();
+        let mut update = common::ConfigUpdateEnvelope::decode(payload.data).unwrap();
+        update.signatures.clear();
+        payload.data = update.encode_to_vec().into();
+        last_update.payload = payload.encode_to_vec().into();
+        let error = validate(&current, &record).unwrap_err().to_string();
+        assert!(error.contains("error validating DeltaSet: policy for"), "{}: {error}", case["name"]);
+        current = next;
+        taken += 1;
+    }
+    assert_eq!(taken, 17);
 }

@@ -14,7 +14,7 @@ use crate::bundle::CurrentConfig;
 use crate::config_update::{inspect_maintenance, propose, validate};
 use crate::ids::ChannelId;
 
-fn value(message: &impl Message) -> ConfigValue {
+pub(super) fn value(message: &impl Message) -> ConfigValue {
     let value = message.encode_to_vec().into();
     ConfigValue { value, mod_policy: "Anybody".into(), ..ConfigValue::default() }
 }
@@ -25,7 +25,7 @@ fn implicit(sub_policy: &str) -> ConfigPolicy {
     ConfigPolicy { policy, mod_policy: "Anybody".into(), ..ConfigPolicy::default() }
 }
 
-fn capabilities(names: &[&str]) -> common::Capabilities {
+pub(super) fn capabilities(names: &[&str]) -> common::Capabilities {
     let capabilities = names.iter().map(|&name| (name.to_owned(), common::Capability {})).collect();
     common::Capabilities { capabilities }
 }
@@ -35,7 +35,7 @@ fn consensus(kind: &str, state: i32, metadata: &'static [u8]) -> ConfigValue {
 }
 
 /// A channel's config at sequence 5, all its elements at version 0.
-fn config() -> common::Config {
+pub(super) fn config() -> common::Config {
     let size = orderer::BatchSize { max_message_count: 9, absolute_max_bytes: 9, preferred_max_bytes: 9 };
     let mut group = ConfigGroup { mod_policy: "Anybody".into(), ..ConfigGroup::default() };
     group.policies.insert("Anybody".into(), implicit("Anybody"));
@@ -58,16 +58,16 @@ fn config() -> common::Config {
     common::Config { sequence: 5, channel_group: Some(root) }
 }
 
-fn read(config: common::Config) -> CurrentConfig {
+pub(super) fn read(config: common::Config) -> CurrentConfig {
     CurrentConfig::read(ChannelId(CHANNEL.into()), config).unwrap()
 }
 
-fn orderer(root: &mut ConfigGroup) -> &mut ConfigGroup {
+pub(super) fn orderer(root: &mut ConfigGroup) -> &mut ConfigGroup {
     root.groups.get_mut("Orderer").unwrap()
 }
 
 /// An update that has read the groups, and writes one value of the Orderer group anew.
-fn update() -> common::ConfigUpdate {
+pub(super) fn update() -> common::ConfigUpdate {
     let present = config().channel_group.unwrap();
     let mut set = ConfigGroup::default();
     set.groups.insert("Orderer".into(), ConfigGroup::default());
@@ -77,7 +77,7 @@ fn update() -> common::ConfigUpdate {
     common::ConfigUpdate { channel_id: CHANNEL.into(), read_set, write_set: Some(set), ..Default::default() }
 }
 
-fn refused(present: common::Config, envelope: &Envelope) -> String {
+pub(super) fn refused(present: common::Config, envelope: &Envelope) -> String {
     let error = propose(&read(present), envelope).unwrap_err();
     let text = error.to_string();
     text.strip_prefix("error applying config update to existing channel 'trade': ").unwrap().to_owned()
@@ -283,6 +283,7 @@ fn empty_mod_policies_become_admins_where_orderers_have_capabilities() {
         root.values.get_mut("HashingAlgorithm").unwrap().mod_policy = String::new();
         root.policies.get_mut("Nobody").unwrap().mod_policy = String::new();
         root.mod_policy = String::new();
+        orderer(root).values.get_mut("BatchSize").unwrap().mod_policy = String::new();
         if !has_capabilities {
             let addresses = common::OrdererAddresses { addresses: vec!["o:7050".into()] };
             root.values.insert("OrdererAddresses".into(), value(&addresses));
@@ -295,6 +296,7 @@ fn empty_mod_policies_become_admins_where_orderers_have_capabilities() {
         assert_eq!(root.mod_policy, expected);
         assert_eq!(root.values["HashingAlgorithm"].mod_policy, expected);
         assert_eq!(root.policies["Nobody"].mod_policy, expected);
+        assert_eq!(root.groups["Orderer"].values["BatchSize"].mod_policy, expected);
         assert_eq!(root.groups["Orderer"].mod_policy, "Anybody");
     }
 }

@@ -23,6 +23,7 @@ fn filters_run_by_order_and_name_and_broken_ones_stand_first() {
         ordered("c", 1),
         off,
         shadow,
+        carried(&Spec { mode: Mode::Shadow, order: 1, ..spec("zealous", Kind::Filter) }),
         broken,
         bad,
         carried(&Spec {
@@ -36,7 +37,7 @@ fn filters_run_by_order_and_name_and_broken_ones_stand_first() {
     let expected = [("y", false), ("z", false), ("b", true), ("c", true), ("a", true), ("expiration", true)];
     assert_eq!(names(&set), expected);
     let shadows: Vec<_> = set.shadows.iter().map(|spec| spec.name.as_str()).collect();
-    assert_eq!(shadows, ["shadow"], "what is broken, and does not count, is left out");
+    assert_eq!(shadows, ["zealous", "shadow"], "what is broken, and does not count, is left out");
     assert_eq!(set.batch_policy, Err(WhyShipped::None));
 
     let without = active(policies.clone(), &bundle(&[]));
@@ -52,6 +53,8 @@ fn the_batch_policy_is_the_channels_own_only_where_nothing_speaks_against_it() {
     let set = |spec: &Spec, bundle: &Bundle| active(vec![carried(spec)], bundle).batch_policy;
     assert_eq!(set(&batch_policy(), &raddle), Ok(batch_policy()));
     assert_eq!(set(&batch_policy(), &bundle(&["V2_0"])), Err(WhyShipped::NoCapability));
+    let system = Bundle { has_consortiums: true, ..raddle.clone() };
+    assert_eq!(set(&batch_policy(), &system), Err(WhyShipped::NoCapability));
     for mode in [Mode::Off, Mode::Shadow] {
         assert_eq!(set(&Spec { mode, ..batch_policy() }, &raddle), Err(WhyShipped::Off));
     }

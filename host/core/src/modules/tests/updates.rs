@@ -151,6 +151,9 @@ fn modules_need_what_the_channel_must_have() {
     assert_eq!(lost.channel_cause(), ChannelCause::LosesResubmission);
     let lost = Try { after: bundle(&[]), ..Try::from(&[filter()], &[]) };
     assert_eq!(lost.result(), Ok(vec![]));
+    // What a channel never had, it does not lose.
+    let never = Try { before: bundle(&[]), after: bundle(&[]), ..Try::from(&[filter()], &[filter()]) };
+    assert_eq!(never.result(), Ok(vec![]));
 }
 
 #[test]

@@ -13,10 +13,10 @@ use super::reader::{Parts, Reader, request};
 use crate::{
     blocks::{TestBlocks, TestClock, block, serve_blocks},
     client::connect,
-    doubles::{Running, eventually},
+    doubles::{Running, at_rest, eventually},
 };
 
-/// Long enough for a stream to do what it must not do.
+/// Long enough for a stream to do what it must not do, which nothing tells.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 async fn serve(channel: &Arc<TestBlocks>, settings: ServerSettings) -> Running {
@@ -25,14 +25,7 @@ async fn serve(channel: &Arc<TestBlocks>, settings: ServerSettings) -> Running {
 
 /// Waits until no more blocks are read, and says how many were.
 async fn read_at_rest(channel: &TestBlocks) -> usize {
-    let (mut before, mut looks_without_change) = (0, 0);
-    while before == 0 || looks_without_change < 3 {
-        time::sleep(A_WHILE).await;
-        let read = channel.read_count();
-        looks_without_change = if read == before { looks_without_change + 1 } else { 0 };
-        before = read;
-    }
-    before
+    at_rest(A_WHILE, || channel.read_count()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
-//! Values as Go's `%q` and `%v` print them.
+//! Values as Go prints them: by `%q`, by `%v`, and in the text form of its protobuf library.
 
 use std::fmt::Write as _;
 
 /// As Go's `%q` quotes a text that is UTF-8.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {
@@ -31,7 +32,8 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// As [`quoted`], of bytes that may not be UTF-8: those that are not stand as `\x` and two digits.
-pub(crate) fn quoted_bytes(bytes: &[u8]) -> String {
+#[must_use]
+pub fn quoted_bytes(bytes: &[u8]) -> String {
     let mut text = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         let valid = quoted(chunk.valid());
@@ -45,7 +47,8 @@ pub(crate) fn quoted_bytes(bytes: &[u8]) -> String {
 }
 
 /// As Go's `%v` prints bytes within brackets: decimal numbers.
-pub(crate) fn decimal_list(bytes: &[u8]) -> String {
+#[must_use]
+pub fn decimal_list(bytes: &[u8]) -> String {
     let mut list = String::from("[");
     for (index, byte) in bytes.iter().enumerate() {
         let separator = if index == 0 { "" } else { " " };
@@ -55,24 +58,30 @@ pub(crate) fn decimal_list(bytes: &[u8]) -> String {
     list
 }
 
-/// As Go's protobuf library prints a message's fields in text: those that are empty not at all.
-pub(crate) fn proto_fields(fields: &[(&str, &[u8])]) -> String {
-    let mut text = String::new();
-    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = write!(text, "{name}:\"");
-        for &byte in value.iter() {
-            match byte {
-                b'\n' => text.push_str("\\n"),
-                b'\r' => text.push_str("\\r"),
-                b'\t' => text.push_str("\\t"),
-                b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
-                b' '..=b'~' => text.push(char::from(byte)),
-                _ => {
-                    let _ = write!(text, "\\{byte:03o}");
-                }
+/// As Go's protobuf library prints a field of bytes or text: `name:"value" `.
+pub fn push_field(name: &str, value: &[u8], text: &mut String) {
+    let _ = write!(text, "{name}:\"");
+    for &byte in value {
+        match byte {
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => {
+                let _ = write!(text, "\\{byte:03o}");
             }
         }
-        text.push_str("\" ");
+    }
+    text.push_str("\" ");
+}
+
+/// As Go's protobuf library prints such fields: those that are empty not at all.
+#[must_use]
+pub fn fields(fields: &[(&str, &[u8])]) -> String {
+    let mut text = String::new();
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        push_field(name, value, &mut text);
     }
     text
 }

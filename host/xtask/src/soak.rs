@@ -1,0 +1,95 @@
+//! `cargo xtask soak`: what is short in an ordinary run, for long.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use crate::test::{Shell, Tally};
+
+/// What goes on for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Nodes with load, reloads, kills and broker restarts together; needs Java and Maven
+    Scenes,
+    /// Odd bytes at each way by which bytes come in
+    Inputs,
+    /// All tests of the workspace, with a hundred times the random cases
+    Tests,
+}
+
+/// What is run.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Left out: scenes and inputs
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// Passed on to the tests; for `tests` to `cargo test`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// The scenes one after the other, so that each has the machine for itself; inputs two at a time.
+const SCENES: [&[&str]; 2] = [
+    &["--test", "faults", "--", "together::", "--nocapture"],
+    &["--test", "kafka", "--", "together::", "--nocapture"],
+];
+const INPUTS: [&[&str]; 1] = [&["--test", "it", "--", "inputs::", "--nocapture", "--test-threads=2"]];
+const TESTS: [&[&str]; 1] = [&["--no-fail-fast"]];
+
+impl Options {
+    /// What `cargo test` is told, command by command.
+    fn commands(&self) -> Vec<&'static [&'static str]> {
+        match self.what {
+            None => [&SCENES[..], &INPUTS].concat(),
+            Some(What::Scenes) => SCENES.to_vec(),
+            Some(What::Inputs) => INPUTS.to_vec(),
+            Some(What::Tests) => TESTS.to_vec(),
+        }
+    }
+}
+
+/// Runs it all, whatever fails; the last line counts tests. Whether all is well.
+///
+/// # Errors
+///
+/// Cargo cannot be started, or the terminal cannot be written.
+pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let (shell, mut all) = (Shell { root, dir: "" }, Tally::default());
+    let mut is_well = true;
+    for arguments in options.commands() {
+        let mut command = shell.cargo(&["test", "--release", "--locked", "--workspace"]);
+        command.args(arguments).args(&options.arguments).env("RADDLE_SOAK", "1");
+        let (status, tally) = shell.run(&mut command)?;
+        is_well &= status.success();
+        all += tally.of_step(status.success());
+    }
+    println!("\n{all}");
+    Ok(is_well)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(what: Option<What>) -> Options {
+        Options { what, arguments: Vec::new() }
+    }
+
+    #[test]
+    fn without_a_word_it_is_scenes_and_inputs() {
+        let [scenes, inputs] = [What::Scenes, What::Inputs].map(|what| options(Some(what)).commands());
+        assert_eq!(options(None).commands(), [scenes, inputs].concat());
+        assert_eq!(options(Some(What::Tests)).commands(), TESTS);
+    }
+
+    #[test]
+    fn every_test_binary_that_is_named_has_what_is_run_of_it() {
+        let root = crate::repository::root().unwrap_or_default();
+        for arguments in options(None).commands() {
+            let [_, binary, _, module, ..] = arguments else { unreachable!() };
+            let main = std::fs::read_to_string(root.join("tests").join(binary).join("main.rs"));
+            let module = format!("\nmod {};\n", module.trim_end_matches("::"));
+            assert!(main.is_ok_and(|main| main.contains(&module)), "{binary} has no{module}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How tests wait for what tells nobody when it happens. What does tell is awaited.
+
+use std::time::{Duration, Instant};
+
+/// Generous, even for a machine that stalls: it only turns what never happens into a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Until when something is waited for.
+struct Deadline(Instant);
+
+impl Deadline {
+    fn new() -> Self {
+        Self(Instant::now() + PATIENCE)
+    }
+
+    fn check(&self, what: &str) {
+        assert!(Instant::now() < self.0, "in {PATIENCE:?} it did not happen that {what}");
+    }
+}
+
+/// Waits until `is_true`.
+pub async fn eventually(what: &str, is_true: impl Fn() -> bool) {
+    eventually_async(what, async || is_true()).await;
+}
+
+/// The same where the look itself waits.
+pub async fn eventually_async(what: &str, is_true: impl AsyncFn() -> bool) {
+    let deadline = Deadline::new();
+    while !is_true().await {
+        deadline.check(what);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The same on a thread that may block.
+pub fn eventually_blocking(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Deadline::new();
+    while !is_true() {
+        deadline.check(what);
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Waits until something has begun to be counted and has not been counted on for five times `a_while`; says how many
+/// there were.
+pub async fn at_rest(a_while: Duration, count: impl Fn() -> usize) -> usize {
+    let deadline = Deadline::new();
+    let (mut before, mut looks_without_change) = (0, 0);
+    while before == 0 || looks_without_change < 5 {
+        deadline.check("it comes to rest");
+        tokio::time::sleep(a_while).await;
+        let now = count();
+        looks_without_change = if now == before { looks_without_change + 1 } else { 0 };
+        before = now;
+    }
+    before
+}
