@@ -9,7 +9,7 @@ use crate::test::{Shell, Tally};
 /// What goes on for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Nodes with load, reloads, kills and broker restarts together; needs Java and Maven
+    /// Overload; then load, reloads, kills and broker restarts together, which needs Java and Maven
     Scenes,
     /// Odd bytes at each way by which bytes come in
     Inputs,
@@ -29,7 +29,8 @@ pub struct Options {
 }
 
 /// The scenes one after the other, so that each has the machine for itself; inputs two at a time.
-const SCENES: [&[&str]; 2] = [
+const SCENES: [&[&str]; 3] = [
+    &["--test", "it", "--", "overload::", "--nocapture", "--test-threads=1"],
     &["--test", "faults", "--", "together::", "--nocapture"],
     &["--test", "kafka", "--", "together::", "--nocapture"],
 ];
