@@ -11,6 +11,8 @@ use tonic::{
 };
 use tonic_prost::ProstEncoder;
 
+use crate::intake::SMALL_BYTES_MAX;
+
 /// Reads requests as envelopes by Go's rules, and writes answers of type `T`.
 pub(crate) struct EnvelopeCodec<T>(PhantomData<fn() -> T>);
 
@@ -66,15 +68,25 @@ impl Decoder for EnvelopeDecoder {
     ///
     /// Source: grpc-go v1.79.3 `rpc_util.go` `recv`.
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Envelope>, Status> {
-        // A copy: the buffer may be far larger than this message, and a slice would keep all of it in memory.
-        let mut bytes = BytesMut::with_capacity(buffer.remaining());
-        bytes.put(buffer);
-        let envelope = Envelope::unmarshal(bytes.freeze());
+        let envelope = Envelope::unmarshal(take_out(buffer));
         let envelope = envelope.map_err(|error| {
             Status::internal(format!("grpc: failed to unmarshal the received message: proto: {error}"))
         })?;
         Ok(Some(envelope))
     }
+}
+
+/// A message, out of the buffer in which it came. A copy if it is small: the buffer may be far larger, and a slice would
+/// keep all of it in memory. For a large one the buffer was made, and a copy would hold up all that this thread does
+/// for others.
+fn take_out(buffer: &mut impl Buf) -> Bytes {
+    let length = buffer.remaining();
+    if length > SMALL_BYTES_MAX {
+        return buffer.copy_to_bytes(length);
+    }
+    let mut bytes = BytesMut::with_capacity(length);
+    bytes.put(buffer);
+    bytes.freeze()
 }
 
 /// Tags of `DeliverResponse.Type`.
@@ -144,6 +156,17 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn a_small_message_leaves_its_buffer_and_a_large_one_is_not_copied() {
+        for (length, is_copied) in [(0, true), (SMALL_BYTES_MAX, true), (SMALL_BYTES_MAX + 1, false)] {
+            let mut buffer = BytesMut::zeroed(2 * SMALL_BYTES_MAX);
+            let there = buffer.as_ptr();
+            let message = take_out(&mut (&mut buffer).take(length));
+            assert_eq!((message.len(), buffer.len()), (length, 2 * SMALL_BYTES_MAX - length));
+            assert_eq!(message.as_ptr() != there, is_copied, "{length}");
+        }
+    }
 
     fn bytes(delivered: Delivered) -> Vec<u8> {
         let (length, mut bytes) = (delivered.encoded_len(), Vec::new());

@@ -53,8 +53,8 @@ struct Scene {
 }
 
 /// The most memory that a node with these limits may take for `connections`: what it takes for itself, what all
-/// connections may have sent ahead, and thrice what may be under way: a message is copied once where it is put
-/// together, and the allocator keeps some of what came and went.
+/// connections may have sent ahead, and thrice what may be under way: a message's buffer grows by doubling, and the
+/// allocator keeps some of what came and went.
 fn bytes_max(connections: u64) -> u64 {
     OWN * MIB + connections * (WINDOW + CONNECTION_BYTES) + 3 * (SMALL + LARGE + DELIVER) * MIB
 }
