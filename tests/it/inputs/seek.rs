@@ -11,6 +11,7 @@ use raddle_proto::common::{Block, HeaderType, Payload, Status};
 use raddle_proto::orderer::seek_info::SeekBehavior;
 use raddle_proto::orderer::{SeekInfo, SeekPosition, SeekSpecified, seek_position};
 use raddle_proto::wire::{Envelope, go_decode};
+use raddle_serve::deliver::SEEK_BYTES_MAX;
 use tokio::runtime::Runtime;
 
 use super::mutation::{Mutation, mutate, mutations, odd_number};
@@ -183,8 +184,10 @@ fn seek_info() {
                 let known =
                     [Status::BadRequest, Status::Forbidden, Status::NotFound, Status::RequestEntityTooLarge];
                 assert!(known.contains(&status), "{refusal}");
+                let is_too_long = envelope.marshal().len() > SEEK_BYTES_MAX;
+                assert_eq!(status == Status::RequestEntityTooLarge, is_too_long, "{refusal}");
                 let is_good = matches!(input, Input::Data { .. }) && seek.as_ref().and_then(owed).is_some();
-                assert!(!is_good, "{refusal}: {seek:?}");
+                assert!(!is_good || is_too_long, "{refusal}: {seek:?}");
             }
             Err(other) => panic!("{other}"),
         }
