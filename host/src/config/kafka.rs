@@ -1,6 +1,7 @@
 //! The `Kafka:` section of `orderer.yaml`, and what `raddle.yaml` adds to it.
 //!
-//! librdkafka asks for metadata and reads again by itself, so some of Fabric's keys have no effect; see `keys`.
+//! librdkafka asks for metadata, reads again and finds the brokers' protocol by itself, so some of Fabric's keys have no
+//! effect; see `keys`.
 //!
 //! Source: fabric v2.5.16 `orderer/common/localconfig/config.go` `Kafka`.
 
@@ -33,7 +34,6 @@ pub(super) fn read_section(fabric: &mut Layer<'_>, own: &mut Layer<'_>) -> Setti
             backoff: duration(fabric, "Kafka.Retry.Producer.RetryBackoff").value,
         },
         topic_replication: u16::try_from(replication.value).unwrap_or_default(),
-        version: by_table(fabric, "Kafka.Version", value::kafka_version).value,
         append_timeout: duration(own, "Kafka.AppendTimeout").value,
         is_idempotent: read(own, "Kafka.Idempotent", true, value::boolean).value,
         greeting: Some(KafkaMessage::Connect.marshal()),

@@ -100,7 +100,7 @@ pub(super) fn size(found: &Found) -> Read<u32> {
 /// Kafka's protocol: a version from 0.8.2 on.
 ///
 /// Source: fabric v2.5.16 `common/viperutil/config_util.go` `kafkaVersionDecodeHook`.
-pub(super) fn kafka_version(found: &Found) -> Read<String> {
+fn kafka_version(found: &Found) -> Read<String> {
     let text = text(found)?;
     let numbers = text.strip_prefix('v').unwrap_or(&text);
     // What stands behind a sign, such as a candidate's number, does not order versions that we tell apart.

@@ -134,7 +134,6 @@ pub(super) fn base(settings: &Settings) -> ClientConfig {
     config
         .set("bootstrap.servers", settings.brokers.join(","))
         .set("client.id", &settings.client_id)
-        .set("broker.version.fallback", &settings.version)
         .set("socket.connection.setup.timeout.ms", ms(retry.dial_timeout.max(Duration::from_secs(1))))
         .set("socket.timeout.ms", ms(retry.read_timeout))
         .set("socket.nagle.disable", "true")

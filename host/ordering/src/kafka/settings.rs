@@ -25,8 +25,6 @@ pub struct Settings {
     pub retry: Retry,
     /// How many brokers hold a copy of each topic that this log makes. Topics that are there stay as they are.
     pub topic_replication: u16,
-    /// The protocol of brokers that do not tell theirs, as only those before 0.10.0 do not.
-    pub version: String,
     /// Whether the brokers drop what a retry sends again. Without it one request is under way at a time, since a retry
     /// could overtake another; and a record may be in the log twice.
     pub is_idempotent: bool,
@@ -114,7 +112,6 @@ impl Default for Settings {
             sasl: None,
             retry: Retry::default(),
             topic_replication: 3,
-            version: "0.10.2.0".to_owned(),
             is_idempotent: true,
             greeting: None,
             // 100 MiB - 1 MiB, as sarama is set up by Fabric.

@@ -22,6 +22,8 @@ const V3: Versions = Versions::V3;
 const CLUSTER: &str = "orderers ask one another for a joined channel's blocks only: the log is between them";
 const RAFT: &str = "no channel is ordered by Raft here";
 const LIBRARY: &str = "librdkafka does this by rules of its own";
+const BROKERS: &str =
+    "brokers tell which protocol they speak, as all do that have a cluster id, from 0.10.1 on";
 const PINGS: &str = "clients may ping as often as they like";
 const PROFILE: &str = "there is no profile of a Go program to be had";
 const STATSD: &str = "metrics are pushed to nobody, and are at /metrics of Operations.ListenAddress";
@@ -126,7 +128,7 @@ pub(in super::super) const ORDERER: Schema = Schema {
         idle("Kafka.Retry.Consumer.RetryBackoff", Duration, "2s", V1_V2, LIBRARY),
         works("Kafka.Topic.ReplicationFactor", COPIES, "3", V1_V2),
         none("Kafka.Verbose", Boolean, "false", V1_V2, "set $FABRIC_LOGGING_SPEC to debug", &["false"]),
-        works("Kafka.Version", KafkaVersion, "0.10.2.0", V1_V2),
+        idle("Kafka.Version", KafkaVersion, "0.10.2.0", V1_V2, BROKERS),
         works("Kafka.TLS.Enabled", Boolean, "false", V1_V2),
         works("Kafka.TLS.PrivateKey", Secret, "", V1_V2),
         works("Kafka.TLS.Certificate", Text, "", V1_V2),

@@ -465,12 +465,12 @@ fn fabrics_section_for_kafka_is_taken_and_an_absent_one_is_its_defaults() {
     assert_eq!((kafka.retry.long_interval, kafka.retry.dial_timeout), (seconds(300), seconds(10)));
     assert_eq!((kafka.retry.read_timeout, kafka.retry.backoff.as_millis()), (seconds(11), 120));
     assert_eq!(kafka.append_timeout, seconds(45));
-    assert_eq!((kafka.topic_replication, kafka.version.as_str(), kafka.is_idempotent), (2, "1.0.0", false));
+    assert_eq!((kafka.topic_replication, kafka.is_idempotent), (2, false));
     assert!(kafka.tls.is_none() && kafka.sasl.is_none() && kafka.greeting.is_some());
     let kafka = load(EMPTY, "", &[]).unwrap().kafka;
     assert_eq!((kafka.retry.short_interval, kafka.retry.short_total), (seconds(60), seconds(600)));
     assert_eq!((kafka.retry.long_interval, kafka.retry.dial_timeout), (seconds(600), seconds(30)));
-    assert_eq!((kafka.topic_replication, kafka.version.as_str(), kafka.is_idempotent), (3, "0.10.2.0", true));
+    assert_eq!((kafka.topic_replication, kafka.is_idempotent), (3, true));
 }
 
 fn seconds(seconds: u64) -> Duration {
