@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use raddle::config::{Environment, Settings};
 use raddle::node::Suspicion;
 use raddle::orderer::{FORK_WATCH, Orderer, OrdererSettings};
 use raddle::pull::Upstream;
+use tokio::time::{Instant, timeout_at};
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -13,6 +15,20 @@ use tonic_health::pb::health_client::HealthClient;
 use super::*;
 use crate::harness::eventually::{eventually, eventually_async};
 use crate::harness::orderer;
+use crate::harness::soak::is_soak;
+
+/// How long orderers that diverge may go on before they say so.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Between two looks at the others: what a node has by default, for which an ordinary run does not wait.
+fn interval() -> Duration {
+    if !is_soak() {
+        return Duration::from_millis(100);
+    }
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("orderer.yaml"), "General: {}\n").unwrap();
+    Settings::load(Some(folder.path()), &Environment::default()).unwrap().fork_watch.unwrap()
+}
 
 /// Two addresses that nobody listens on.
 fn addresses() -> [String; 2] {
@@ -37,7 +53,7 @@ async fn start(fleet: &Fleet, address: &str) -> Orderer {
     std::fs::create_dir_all(&folder).unwrap();
     let settings = orderer::settings(&folder, fleet.genesis.clone());
     let node = NodeSettings {
-        fork_watch: Some(Duration::from_millis(100)),
+        fork_watch: Some(interval()),
         upstream: Upstream::default(),
         ..NodeSettings::default()
     };
@@ -85,10 +101,11 @@ async fn two_orderers_that_diverge_both_say_so_and_go_on() {
     send(&one, fleet.envelope(0)).await;
     send(&one, fleet.envelope(0)).await;
     send(&two, fleet.envelope(0)).await;
-    let mut told = Vec::new();
+    let (mut told, deadline) = (Vec::new(), Instant::now() + MINUTE);
     for (orderer, other) in [(&one, &addresses[1]), (&two, &addresses[0])] {
         let mut suspicions = orderer.node().suspicions();
-        let all = suspicions.wait_for(|all| !all.is_empty()).await.unwrap().clone();
+        let all = timeout_at(deadline, suspicions.wait_for(|all| !all.is_empty())).await;
+        let all = all.expect("it says so within a minute").unwrap().clone();
         let [((channel, who), Suspicion::Header { first, ours, theirs, is_signed, .. })] =
             all.iter().collect::<Vec<_>>()[..]
         else {
