@@ -19,7 +19,7 @@ use thread_priority::unix::{
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tonic::body::Body;
 use tonic::codegen::{Service as _, http};
 use tonic::transport::{Channel, Endpoint};
@@ -99,8 +99,8 @@ impl Crowd {
         Self { is_over, counts, tasks, runtime: Some(runtime) }
     }
 
-    /// Clients of one organisation that send what its budget does not allow, as fast as they are answered and no faster
-    /// than so many envelopes in a second.
+    /// Clients of one organisation that send what its budget does not allow: so many envelopes in a second, and after a
+    /// delay as fast as they are answered until that is made up for.
     pub fn one_organisation(address: &str, signer: &Arc<Signer>, per_second: u64) -> Self {
         const CLIENTS: u64 = 20;
         let (is_over, counts) = (Arc::<AtomicBool>::default(), Arc::<Counts>::default());
@@ -113,14 +113,14 @@ impl Crowd {
                 let client = Client::connect(&address, Patience::default()).await.unwrap();
                 // Signing costs the machine as much as checking: all send the same.
                 let envelope = message(&envelope(&signer));
+                let mut due = interval(pause);
                 while !is_over.load(Ordering::SeqCst) {
-                    let began = tokio::time::Instant::now();
+                    due.tick().await;
                     counts.add(5);
                     let mut answers = client.broadcast(tokio_stream::once(envelope.clone()));
                     if matches!(answers.next().await, Ok(Some(Answer::Taken))) {
                         counts.add(6);
                     }
-                    tokio::time::sleep_until(began + pause).await;
                 }
             })
         });

@@ -279,6 +279,8 @@ async fn a_crowd_that_wants_too_much_costs_bounded_memory_and_nothing_acknowledg
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
     const PER_SECOND: u32 = 50;
+    // Somewhat more than the hundred times that are to be shown: some of the time goes for connecting.
+    const PACE: u64 = 110 * PER_SECOND as u64;
     let raddle = format!(
         "Ordering: {{kafka: local}}\nForkWatch: {{Enabled: false}}\n\
          Budgets: {{Burst: 1s, Organisations: {{Org2MSP: {{EnvelopesPerSecond: {PER_SECOND}}}}}}}\n"
@@ -291,9 +293,7 @@ async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
     // In turn, so that whatever else the machine does is in both.
     for _ in 0..rounds {
         for is_noisy in [false, true] {
-            let crowd = is_noisy.then(|| {
-                Crowd::one_organisation(&scene.node.address, &scene.users[1], 100 * u64::from(PER_SECOND))
-            });
+            let crowd = is_noisy.then(|| Crowd::one_organisation(&scene.node.address, &scene.users[1], PACE));
             let client = scene.behaved(0, Duration::from_millis(5));
             sleep(time).await;
             let did = client.end().await;
@@ -316,7 +316,9 @@ async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
     // A burst at the beginning of each round, and the rate while it lasts; generously for a machine that stalls.
     let allowed = u64::from(PER_SECOND * rounds) * (2 * time.as_secs() + 2);
     assert!(taken > 0 && taken <= allowed, "{taken} were taken");
-    assert!(asked > 2 * taken, "{asked} were asked for");
+    // On a machine that does something else, too, a crowd that stands back asks for less.
+    let (times, budget) = (if is_soak() { 100 } else { 5 }, u64::from(PER_SECOND * rounds) * time.as_secs());
+    assert!(asked >= times * budget, "{asked} were asked for, where the budget was {budget}");
     assert!(noisy.refused.is_empty() && quiet.refused.is_empty(), "{:?}", noisy.refused);
     for did in [&quiet, &noisy] {
         scene.all_are_there(&did.acknowledged).await;
