@@ -27,54 +27,71 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::harness::admin::filter;
-use crate::harness::filters::{refuses_longer, refuses_shorter};
+use crate::harness::filters::refuses_shorter;
 use crate::harness::scene::Scene;
-use crate::harness::{orderer, with_guest_stack};
+use crate::harness::{dist, orderer, with_guest_stack};
 
 const STREAMS: usize = 8;
 const IN_FLIGHT: usize = 64;
 const ENVELOPES: usize = 50_000;
 const RELOADS: usize = 24;
 
-/// Bytes that an envelope carries. Most are of the middle length, which no filter here refuses.
-const SHORT: usize = 100;
-const MIDDLE: usize = 400;
-const LONG: usize = 800;
+/// Envelopes as clients send them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// Most of them: no filter here refuses one.
+    Usual,
+    /// Carries less.
+    Short,
+    /// Of another type.
+    Transaction,
+}
 
-/// One in so many envelopes is short or long: a stream ends with the first that is refused.
+/// One in so many envelopes is short, or a transaction: a stream ends with the first that is refused.
 const ODD_ONE_OUT: usize = 128;
+
+/// What the filters say of those.
+const SENTENCES: [&str; 2] =
+    ["of the wrong length", "this channel takes no envelopes of type ENDORSER_TRANSACTION"];
 
 // === the config, reload after reload ===
 
-/// Bytes of an envelope's payload that carries nothing. A few bytes more or less come and go with the time in it.
-fn payload_bytes_at_rest(signer: &Signer) -> usize {
-    envelope(signer, 0).payload().len()
-}
-
-fn envelope(signer: &Signer, data_bytes: usize) -> Envelope {
+fn envelope(signer: &Signer, sort: Sort) -> Envelope {
     let channel = ChannelId("demo".into());
-    signer.envelope(&channel, HeaderType::Message, vec![b'x'; data_bytes], SystemTime::now()).unwrap()
+    let (header_type, data_bytes) = match sort {
+        Sort::Usual => (HeaderType::Message, 400),
+        Sort::Short => (HeaderType::Message, 100),
+        Sort::Transaction => (HeaderType::EndorserTransaction, 400),
+    };
+    signer.envelope(&channel, header_type, vec![b'x'; data_bytes], SystemTime::now()).unwrap()
 }
 
-/// The config of a reload: a filter is installed, gets another setting, other bytes, and is removed.
-fn change(config: &Config, reload: usize, at_rest: usize) -> Config {
-    let install = |component, bytes: usize| {
-        with(config, &filter("guard", component, &[("bytes", &bytes.to_string())]), OWNER).unwrap()
+/// Between the bytes of a short payload and those of a usual one. A few more or less come and go with the time in it.
+fn bytes_between(signer: &Signer) -> usize {
+    let [short, usual] = [Sort::Short, Sort::Usual].map(|sort| envelope(signer, sort).payload().len());
+    short.midpoint(usual)
+}
+
+/// The config of a reload: the filter of the example is installed, gets another setting, other bytes, and is removed.
+fn change(config: &Config, reload: usize, bytes: usize) -> Config {
+    let install = |component: Vec<u8>, setting: (&str, &str)| {
+        with(config, &filter("guard", component, &[setting]), OWNER).unwrap()
     };
+    let example = || dist("examples/custom-filter.wasm");
     match reload % 4 {
-        0 => install(refuses_longer(), at_rest + (MIDDLE + LONG) / 2),
-        1 => install(refuses_longer(), at_rest + 2 * LONG),
-        2 => install(refuses_shorter(), at_rest + (SHORT + MIDDLE) / 2),
+        0 => install(example(), ("deny-types", "ENDORSER_TRANSACTION")),
+        1 => install(example(), ("deny-types", "CHAINCODE_PACKAGE")),
+        2 => install(refuses_shorter(), ("bytes", &bytes.to_string())),
         _ => without(config, &["guard".to_owned()]).unwrap(),
     }
 }
 
-/// Which lengths are refused after so many reloads.
-fn refused_after(reloads: usize) -> &'static [usize] {
+/// What is refused after so many reloads.
+fn refused_after(reloads: usize) -> Option<Sort> {
     match reloads % 4 {
-        1 => &[LONG],
-        3 => &[SHORT],
-        _ => &[],
+        1 => Some(Sort::Transaction),
+        3 => Some(Sort::Short),
+        _ => None,
     }
 }
 
@@ -104,12 +121,12 @@ async fn send(
         loop {
             while owed.len() < IN_FLIGHT && !stop.load(Ordering::Relaxed) {
                 serial += 1;
-                let bytes = match serial % (2 * ODD_ONE_OUT) {
-                    0 => SHORT,
-                    ODD_ONE_OUT => LONG,
-                    _ => MIDDLE,
+                let sort = match serial % (2 * ODD_ONE_OUT) {
+                    0 => Sort::Short,
+                    ODD_ONE_OUT => Sort::Transaction,
+                    _ => Sort::Usual,
                 };
-                let envelope = envelope(&signer, bytes);
+                let envelope = envelope(&signer, sort);
                 owed.push_back(envelope.signature().clone());
                 // Where the stream has ended, its last answer is on its way.
                 let _ = queue.send(message(&envelope)).await;
@@ -123,7 +140,7 @@ async fn send(
                     count.send_modify(|count| *count += 1);
                 }
                 Answer::Refused(refusal) => {
-                    assert_eq!(refusal.info, "of the wrong length");
+                    assert!(SENTENCES.contains(&refusal.info.as_str()), "{refusal}");
                     sent.refusals += 1;
                     sent.not_taken.extend(owed);
                     break;
@@ -167,7 +184,7 @@ async fn settle(scene: &Scene, taken: &BTreeSet<Bytes>) -> Outcome {
         }
         for note in noted {
             if let Note::RefusedAgain { offset, reason } = note {
-                assert_eq!(reason, "of the wrong length");
+                assert!(SENTENCES.contains(&reason.as_str()), "{reason}");
                 let signature = signature_at(&channel, offset).await;
                 missing.remove(&signature);
                 outcome.refused_again.insert(signature);
@@ -245,9 +262,9 @@ fn judge_all_again(stack: GuestStack, blocks: Vec<Block>, signer: &Signer) -> us
             reloads = usize::try_from(config.bundle.sequence.0).unwrap();
             let now = rules.of(config);
             // The rules of this config are the ones that were meant.
-            for bytes in [SHORT, MIDDLE, LONG] {
-                let is_refused = rules.admit(stack, &now, envelope(signer, bytes)).is_err();
-                assert_eq!(is_refused, refused_after(reloads).contains(&bytes), "{bytes}, {reloads}");
+            for sort in [Sort::Short, Sort::Usual, Sort::Transaction] {
+                let is_refused = rules.admit(stack, &now, envelope(signer, sort)).is_err();
+                assert_eq!(is_refused, refused_after(reloads) == Some(sort), "{sort:?}, {reloads}");
             }
             judged = Some(now);
             continue;
@@ -271,14 +288,14 @@ async fn what_is_committed_under_load_satisfies_the_filters_of_its_config_and_no
         let (client, signer) = (scene.client().await, Arc::clone(&signer));
         senders.push(tokio::spawn(send(client, signer, count.clone(), Arc::clone(&stop))));
     }
-    let (admin, at_rest) = (scene.client().await, payload_bytes_at_rest(&signer));
+    let (admin, bytes) = (scene.client().await, bytes_between(&signer));
     let mut is_reached = count.subscribe();
     // So that nobody waits for senders that have all failed.
     drop(count);
     for reload in 0..RELOADS {
         let reached = (reload + 1) * ENVELOPES / (RELOADS + 1);
         is_reached.wait_for(|count| *count >= reached).await.unwrap();
-        scene.update(&admin, |config| change(config, reload, at_rest)).await;
+        scene.update(&admin, |config| change(config, reload, bytes)).await;
     }
     is_reached.wait_for(|count| *count >= ENVELOPES).await.unwrap();
     stop.store(true, Ordering::Relaxed);
