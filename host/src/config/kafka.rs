@@ -1,7 +1,7 @@
 //! The `Kafka:` section of `orderer.yaml`, and what `raddle.yaml` adds to it.
 //!
-//! librdkafka asks for metadata, reads again and finds the brokers' protocol by itself, so some of Fabric's keys have no
-//! effect; see `keys`.
+//! librdkafka asks for metadata, reads again and finds the brokers' protocol by itself, so some of Fabric's keys have
+//! no effect; see `keys`.
 //!
 //! Source: fabric v2.5.16 `orderer/common/localconfig/config.go` `Kafka`.
 
