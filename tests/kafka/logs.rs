@@ -28,6 +28,9 @@ const KAFKA: &str = "appkafka";
 /// The mapping of both to this broker.
 const BOTH: &str = "Ordering: {kafka: ['BROKER'], etcdraft: ['BROKER']}\n";
 
+/// What is to be done where a channel has another log.
+const REMEDY: &str = ": map the channel to the log that it had, or make its ledger anew";
+
 /// An orderer of both channels, which are mapped so.
 async fn start(folder: &Path, broker: &Broker, mapping: &str) -> Orderer {
     write_mapping(folder, mapping, broker);
@@ -92,6 +95,7 @@ async fn a_channel_whose_mapping_changed_halts_with_both_logs_and_the_other_goes
     let sentence = halt(&orderer, RAFT).await;
     let built = ": the store was built from the kafka log ";
     assert!(sentence.contains(built) && sentence.contains(", this is the local log "), "{sentence}");
+    assert!(sentence.ends_with(REMEDY), "{sentence}");
     let refusal = send(&orderer, RAFT).await.unwrap_err();
     assert_eq!(refusal.status, Status::ServiceUnavailable as i32);
     assert_eq!(refusal.detail.text("cause"), Some(sentence.as_str()));
@@ -115,8 +119,10 @@ async fn another_cluster_under_the_same_address_halts_what_was_built_from_the_fi
     let orderer = start(folder.path(), &second, BOTH).await;
     let sentence = halt(&orderer, RAFT).await;
     assert!(
-        sentence.contains("was built from the kafka log ") && sentence.contains(", this is the kafka log ")
+        sentence.contains("was built from the kafka log ") && sentence.contains(", this is the kafka log "),
+        "{sentence}"
     );
+    assert!(sentence.ends_with(REMEDY), "{sentence}");
     // It had no block yet, so that any log will do.
     order(&orderer, KAFKA).await;
     orderer.stop().await.unwrap();

@@ -146,7 +146,8 @@ fn the_log_says_who_failed_and_why() {
             ),
         ] {
             client.speak(port).unwrap_err();
-            node.wait_for_next(&format!("TLS handshake failed: {text}"));
+            let line = node.wait_for_next(&format!("TLS handshake failed: {text}"));
+            assert!(line.contains("peer=\"127.0.0.1:"), "{line}");
         }
     }
     for (bytes, text) in [
