@@ -7,9 +7,10 @@ use raddle_core::chain::{Note, Skipped};
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_proto::wire::{Envelope, KafkaMessage};
 use rdkafka::producer::Producer as _;
+use tokio::task::block_in_place;
 
 use crate::broker::Broker;
-use crate::broker::admin::{Admin as Topics, Foreign};
+use crate::broker::admin::Foreign;
 use crate::harness::admin::with_value;
 use crate::harness::process::Node;
 use crate::harness::sender::Sender;
@@ -18,12 +19,7 @@ use crate::trio::Trio;
 
 /// Puts records of other programs into the topic, each of which the chain notes; answers their offsets and what is
 /// noted of them.
-fn put_rubbish(
-    foreign: &Foreign,
-    topics: &Topics,
-    channel: &ChannelId,
-    config: &Envelope,
-) -> Vec<(i64, &'static str)> {
+fn put_rubbish(foreign: &Foreign, config: &Envelope) -> Vec<(i64, &'static str)> {
     let normal = |payload: &'static [u8]| KafkaMessage::normal(Bytes::from_static(payload), 1, 0).marshal();
     let of_unknown_class = {
         let envelope = Envelope::new(b"payload", b"signature").marshal();
@@ -52,13 +48,7 @@ fn put_rubbish(
         ),
         (Some(KafkaMessage::time_to_cut(0).marshal()), "time-to-cut for block 0, which is written: ignored"),
     ];
-    let mut noted = Vec::new();
-    for (value, why) in cases {
-        noted.push((topics.end(channel), why));
-        foreign.put(None, value.as_deref(), None);
-        foreign.flush();
-    }
-    noted
+    cases.into_iter().map(|(value, why)| (foreign.put_now(value.as_deref()), why)).collect()
 }
 
 /// Puts good envelopes, whatever they come with: other keys, headers, compressed batches, transactions whose ends leave
@@ -103,16 +93,18 @@ async fn records_of_other_programs_are_left_out_or_taken_alike_by_all() {
     let block = trio.channel(0).ledger().block(BlockNumber(1)).unwrap().unwrap();
     let block: raddle_proto::common::Block = prost::Message::decode(block).unwrap();
     let config = Envelope::unmarshal(block.data.unwrap().data[0].clone()).unwrap();
-    trio.send(0).await;
+    let mut load = trio.load();
+    trio.goes_on(1).await;
 
-    let topics = Topics::new(&broker);
-    let foreign = Foreign::new(&broker.address(), &channel, &[("acks", "all")]);
-    let noted = put_rubbish(&foreign, &topics, &channel, &config);
+    let (mut sent, foreign) = (trio.sender(), Foreign::new(&broker.address(), &channel, &[("acks", "all")]));
+    let noted = block_in_place(|| put_rubbish(&foreign, &config));
+    trio.goes_on(1).await;
+    block_in_place(|| put_good(&trio, &broker, &channel, &mut sent));
+    trio.goes_on(1).await;
 
-    let mut sender = trio.sender();
-    put_good(&trio, &broker, &channel, &mut sender);
-    trio.send(1).await;
-
+    load.all_was_taken();
+    let mut sender = load.end().await;
+    sender.acknowledged.append(&mut sent.acknowledged);
     let followed = trio.all_is_in_equal_ledgers(&sender).await;
     assert_eq!(followed.doubles().collect::<Vec<_>>(), []);
     for told in &trio.told {
@@ -128,8 +120,11 @@ async fn records_of_other_programs_are_left_out_or_taken_alike_by_all() {
         let of_config = |note: &Note| matches!(note, Note::Skipped { why: Skipped::InvalidConfig(_), .. });
         assert_eq!(notes.iter().filter(|note| of_config(note)).count(), 2);
         let at = Offset(noted[7].0);
-        let suspects = |note: &&Note| matches!(note, Note::ForkSuspected { offset, .. } if *offset == at);
-        assert_eq!(notes.iter().filter(suspects).count(), 1);
+        let suspects = notes.iter().filter_map(|note| match note {
+            Note::ForkSuspected { offset, .. } => Some(*offset),
+            _ => None,
+        });
+        assert_eq!(suspects.collect::<Vec<_>>(), [at]);
     }
 
     // An orderer that is new reads it all, makes the same blocks, and logs what it leaves out.

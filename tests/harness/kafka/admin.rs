@@ -1,15 +1,16 @@
 //! What an operator does to a topic, what any Kafka client sees in it, and what somebody else may write to it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use raddle_core::ids::ChannelId;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Broker;
@@ -114,8 +115,23 @@ impl Admin {
 
 /// Somebody else's producer, which writes what no orderer writes.
 pub struct Foreign {
-    producer: BaseProducer,
+    producer: BaseProducer<Reports>,
     topic: String,
+}
+
+/// The offset of the record that became durable last, as the brokers say.
+#[derive(Default)]
+pub struct Reports(AtomicI64);
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let offset = result.as_ref().map_or(-1, |record| record.offset());
+        self.0.store(offset, Ordering::SeqCst);
+    }
 }
 
 impl Foreign {
@@ -126,10 +142,10 @@ impl Foreign {
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        Self { producer: config.create().unwrap(), topic: channel.0.clone() }
+        Self { producer: config.create_with_context(Reports::default()).unwrap(), topic: channel.0.clone() }
     }
 
-    pub fn producer(&self) -> &BaseProducer {
+    pub fn producer(&self) -> &BaseProducer<Reports> {
         &self.producer
     }
 
@@ -141,6 +157,15 @@ impl Foreign {
             record = record.headers(OwnedHeaders::new().insert(Header { key: header, value: Some("value") }));
         }
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    /// The same, at once; answers the record's offset.
+    pub fn put_now(&self, value: Option<&[u8]>) -> i64 {
+        self.put(None, value, None);
+        self.flush();
+        let offset = self.producer.context().0.load(Ordering::SeqCst);
+        assert!(offset >= 0, "it is not durable");
+        offset
     }
 
     /// Waits until all is durable.
