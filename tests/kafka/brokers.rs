@@ -1,7 +1,15 @@
 //! Three orderers over three brokers, of which some are away.
 
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
 use crate::broker::Cluster;
+use crate::harness::eventually::eventually_async;
 use crate::trio::Trio;
+
+/// Turns what does not come back into a failure.
+const RETURN: Duration = Duration::from_secs(120);
 
 /// Whoever leads, one of the three rounds kills it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,9 +46,22 @@ async fn with_two_of_three_brokers_away_clients_are_told_why_and_all_is_well_whe
         // What those see who look whether the channel is well.
         trio.unavailable(orderer, |cause| is_told(&cause.to_string())).await;
         while !is_told(&load.refused(orderer).await) {}
+        eventually_async("health says which partition, and why", async || {
+            let health = trio.health(orderer).await;
+            let component =
+                r#""failed_checks":[{"component":"demo/0","reason":"the ordered log does not work: "#;
+            health.code() == 503 && health.text().contains(component) && is_told(health.text())
+        })
+        .await;
     }
     cluster.run();
-    trio.are_well().await;
+    let began = Instant::now();
+    timeout(RETURN, trio.are_well()).await.expect("all are well by themselves");
+    for orderer in 0..3 {
+        eventually_async("health says that all is well", async || trio.health(orderer).await.code() == 200)
+            .await;
+    }
+    eprintln!("all were well {:?} after the brokers had started", began.elapsed());
     trio.goes_on(2).await;
     trio.ends_well(load).await;
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use raddle::client::{Answer, Client, Patience, Refusal, message};
+use raddle::client::{Client, Patience, Refusal};
 use raddle::identity::Signer;
 use raddle::logs::Mapping;
 use raddle::network::DevNetwork;
 use raddle::node::{Channel, Doing};
+use raddle::operations::{Logging, OperationsListener};
 use raddle::orderer::{Orderer, OrdererSettings};
 use raddle_ordering::{Cause, Readiness, kafka};
 use raddle_proto::common::{HeaderType, Status};
@@ -16,9 +17,10 @@ use raddle_proto::wire::Envelope;
 use raddle_serve::channels::Condition;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::harness::admin::Admin;
+use crate::harness::http::{self, Reply};
 use crate::harness::node::Told;
 use crate::harness::orderer::{channel, settings};
 use crate::harness::sender::{Followed, Sender};
@@ -48,6 +50,23 @@ pub struct Load {
     refusals: Vec<mpsc::UnboundedReceiver<Refusal>>,
 }
 
+/// The log of this process is the tests'.
+struct NoLogging;
+
+impl Logging for NoLogging {
+    fn spec(&self) -> String {
+        "info".to_owned()
+    }
+
+    fn set_spec(&self, _: &str) -> Result<(), String> {
+        Err("it stays as it is".to_owned())
+    }
+
+    fn lines(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
 impl Trio {
     pub async fn start(brokers: &[String]) -> Self {
         let folder = TempDir::new().unwrap();
@@ -66,7 +85,9 @@ impl Trio {
             let observer = Arc::<Told>::default();
             told.push(Arc::clone(&observer));
             let settings = settings(&folder.join("state"), network.genesis().clone());
-            let settings = OrdererSettings { logs, signer, observer, ..settings };
+            let (listen, logging) = ("127.0.0.1:0".parse().unwrap(), Arc::new(NoLogging));
+            let operations = Some(OperationsListener { listen, tls: None, has_metrics: true, logging });
+            let settings = OrdererSettings { logs, signer, observer, operations, ..settings };
             orderers.push(Orderer::start(settings).await.unwrap());
         }
         Self { admin: Admin::of(&network), orderers, told, network, folder }
@@ -117,6 +138,13 @@ impl Trio {
         }
     }
 
+    /// What `/healthz` of an orderer answers.
+    pub async fn health(&self, orderer: usize) -> Reply {
+        let address = self.orderers[orderer].operations_address().unwrap().to_string();
+        let ask = move || http::ask(&address, "GET", "/healthz", &[("Connection", "close")], b"");
+        spawn_blocking(ask).await.unwrap()
+    }
+
     /// Waits until readers are told that an orderer serves, or that it cannot read the log.
     pub async fn serves(&self, orderer: usize, serves: bool) -> Condition {
         let mut standing = self.channel(orderer).board().standing();
@@ -144,14 +172,6 @@ impl Trio {
     /// A client that has sent nothing.
     pub fn sender(&self) -> Sender {
         Sender::of(&self.network)
-    }
-
-    /// Sends one envelope; it is taken.
-    pub async fn send(&self, orderer: usize) {
-        let (envelope, client) = (self.envelope(b"one".to_vec()), self.client(orderer).await);
-        let mut answers = client.broadcast(tokio_stream::once(message(&envelope)));
-        let answer = answers.next().await.unwrap();
-        assert!(matches!(answer, Some(Answer::Taken)), "{answer:?}");
     }
 
     /// Everything that was acknowledged is in a block of each, and all have equal blocks.
