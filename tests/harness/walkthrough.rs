@@ -1,7 +1,8 @@
 //! Walk-throughs: commands in a README with what they print, to be run as they are written.
 //!
 //! They stand in blocks marked `console`. A line that begins with `$ ` is a command, the lines behind it are what it
-//! prints: `…` in a line stands for any text, a line that is nothing else for any lines.
+//! prints: `…` in a line stands for any text, a line that is nothing else for any lines. In blocks marked `sh` each
+//! line is a command, with a comment behind it.
 
 /// What may be any text, or any lines.
 const ANY: &str = "…";
@@ -16,19 +17,29 @@ pub struct Step {
 /// The commands under a heading, in their order.
 pub fn steps(readme: &str, heading: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let (mut is_under, mut is_console) = (false, false);
-    for line in readme.lines() {
-        if line.starts_with("```") {
-            is_console = is_under && line == "```console";
-        } else if line.starts_with("## ") {
-            is_under = line == heading;
-        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| is_console) {
+    for line in lines(readme, heading, "```console") {
+        if let Some(command) = line.strip_prefix("$ ") {
             steps.push(Step { command: command.to_owned(), prints: Vec::new() });
-        } else if let Some(step) = steps.last_mut().filter(|_| is_console) {
+        } else if let Some(step) = steps.last_mut() {
             step.prints.push(line.to_owned());
         }
     }
     steps
+}
+
+/// The lines of the blocks under a heading that begin so.
+pub fn lines<'a>(readme: &'a str, heading: &str, block: &str) -> Vec<&'a str> {
+    let (mut is_under, mut is_inside, mut lines) = (false, false, Vec::new());
+    for line in readme.lines() {
+        if line.starts_with("```") {
+            is_inside = is_under && line == block;
+        } else if line.starts_with("## ") {
+            is_under = line == heading;
+        } else if is_inside {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 impl Step {
@@ -79,6 +90,7 @@ mod tests {
         assert_eq!(steps(README, "## One"), [step("a b", &["x … z", "…"]), step("c", &[])]);
         assert_eq!(steps(README, "## Two"), [step("e", &["failed RDL-1"])]);
         assert_eq!(steps(README, "## Three"), []);
+        assert_eq!(lines(README, "## One", "```sh"), ["$ d"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use raddle::admin::modules::{Kind, OWNER, with};
@@ -10,28 +11,35 @@ use raddle::client::{Answer, Client, message};
 use raddle::workbench::spec;
 use tempfile::TempDir;
 
-use crate::harness::dist;
 use crate::harness::filters::guest::Guest;
 use crate::harness::process::Node;
 use crate::harness::scene::Scene;
+use crate::harness::shell::shell;
+use crate::harness::walkthrough::lines;
+use crate::harness::{dist, repository};
 
-/// Where authors' modules are built: always the same folders, so that std is built once.
-fn workshop() -> (PathBuf, PathBuf) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author");
-    let (work, target) = (folder.join("work"), folder.join("target"));
+/// Where authors' modules are built: always the same folders, so that std is built once. One author at a time.
+fn workshop() -> (PathBuf, MutexGuard<'static, ()>) {
+    static IN_USE: Mutex<()> = Mutex::new(());
+    let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author/work");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(&work).unwrap();
-    (work, target)
+    (work, in_use)
 }
 
 fn raddle(folder: &Path, arguments: &[&str]) -> Output {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author/target");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
-    // What cargo tells its own tests is not what an author's shell tells.
+    run(Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).current_dir(folder))
+}
+
+/// Runs a command as from an author's shell.
+fn run(command: &mut Command) -> Output {
+    // What cargo tells its own tests is not what such a shell tells.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG") || name == "CARGO") {
         command.env_remove(name);
     }
-    command.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", target).output().unwrap()
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author/target");
+    command.env("CARGO_TARGET_DIR", target).output().unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -51,27 +59,27 @@ fn fails(folder: &Path, arguments: &[&str], exit: i32) -> String {
     text(&output)
 }
 
-/// Builds the module `mine` and plays its cases. Without a compiler for WebAssembly the author is told what to install,
-/// and an example that was built elsewhere stands in for the module.
+/// Builds the module `my-rule` and plays its cases. Without a compiler for WebAssembly the author is told what to
+/// install, and an example that was built elsewhere stands in for the module.
 fn build(work: &Path) -> [&'static str; 2] {
-    let output = raddle(work, &["module", "build", "mine"]);
+    let output = raddle(work, &["module", "build", "my-rule"]);
     if output.status.success() {
-        assert!(text(&output).contains("built    mine/mine.wasm   filter, "), "{}", text(&output));
-        let played = succeeds(work, &["module", "test", "mine"]);
+        assert!(text(&output).contains("built    my-rule/my-rule.wasm   filter, "), "{}", text(&output));
+        let played = succeeds(work, &["module", "test", "my-rule"]);
         assert!(played.contains("2 cases: 2 passed, 0 failed"), "{played}");
         return ["allow=Org1MSP", "alow=Org1MSP"];
     }
     let said = text(&output);
     assert!(said.contains("RDL-2003") && said.contains("rustup target add wasm32-unknown-unknown"), "{said}");
-    fs::write(work.join("mine/mine.wasm"), dist("examples/custom-filter.wasm")).unwrap();
+    fs::write(work.join("my-rule/my-rule.wasm"), dist("examples/custom-filter.wasm")).unwrap();
     ["deny-msps=Org2MSP", "deny-msp=Org2MSP"]
 }
 
-/// Waits until `module show mine` says so: a filter in mode shadow is asked behind the answers.
+/// Waits until `module show my-rule` says so: a filter in mode shadow is asked behind the answers.
 fn shows(work: &Path, part: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let shown = succeeds(work, &["module", "show", "mine"]);
+        let shown = succeeds(work, &["module", "show", "my-rule"]);
         if shown.contains(part) {
             return;
         }
@@ -81,12 +89,12 @@ fn shows(work: &Path, part: &str) {
 
 #[test]
 fn from_an_empty_folder_to_a_filter_on_a_channel() {
-    let (work, _target) = workshop();
+    let (work, _in_use) = workshop();
     let work = work.as_path();
-    assert!(succeeds(work, &["module", "new", "mine"]).contains("module build mine"));
-    assert!(fails(work, &["module", "new", "mine"], 2).contains("RDL-2002"));
+    assert!(succeeds(work, &["module", "new", "my-rule"]).contains("module build my-rule"));
+    assert!(fails(work, &["module", "new", "my-rule"], 2).contains("RDL-2002"));
     let [setting, bad] = build(work);
-    let file = "mine/mine.wasm";
+    let file = "my-rule/my-rule.wasm";
     assert!(succeeds(work, &["module", "check", file, "--set", setting]).contains("the module takes them"));
     let all = succeeds(work, &["module", "check", file, "--set", setting, "--limits"]);
     let limits = all.lines().filter(|line| line.starts_with("limit       ")).count();
@@ -104,7 +112,7 @@ fn from_an_empty_folder_to_a_filter_on_a_channel() {
     let not_sent = fails(work, &install(bad, "shadow"), 1);
     assert!(not_sent.contains(&sentence) && !not_sent.contains("signed"), "{not_sent}");
     succeeds(work, &install(setting, "shadow"));
-    assert!(succeeds(work, &["module", "list"]).contains("mine   filter   shadow"));
+    assert!(succeeds(work, &["module", "list"]).contains("my-rule   filter   shadow"));
     let org2 =
         ["--msp-id", "Org2MSP", "--msp-dir", ".raddle/network/organizations/Org2/identities/user1/msp"];
     let send = |more: &[&'static str]| [&["send", "hello"][..], more].concat();
@@ -122,7 +130,7 @@ fn from_an_empty_folder_to_a_filter_on_a_channel() {
     assert!(refused.contains("Org2MSP may not write to this channel"), "{refused}");
     succeeds(work, &send(&["--wait"]));
     let listed = succeeds(work, &["module", "list"]);
-    assert!(listed.contains("mine   filter   enforce"), "{listed}");
+    assert!(listed.contains("my-rule   filter   enforce"), "{listed}");
     assert!(listed.contains("asked 2 times here: 1 accepted, 1 refused, 0 faults"), "{listed}");
     let again = succeeds(work, &["module", "run", file, "--set", setting, "--summary"]);
     assert!(again.contains("changes     0 that the channel's rules let pass now"), "{again}");
@@ -132,8 +140,46 @@ fn from_an_empty_folder_to_a_filter_on_a_channel() {
     let cut = succeeds(work, &["module", "run", "policy.wasm"]);
     assert!(cut.contains("batch 1   ") && cut.contains("the channel has them in"), "{cut}");
     assert!(cut.contains("fuel a block") && cut.contains("of the cuts are at the same places"), "{cut}");
-    succeeds(work, &["module", "remove", "mine", "--yes"]);
+    succeeds(work, &["module", "remove", "my-rule", "--yes"]);
     succeeds(work, &send(&org2));
+    assert_eq!(node.stop().status.code(), Some(0));
+}
+
+/// What each command of the README is about, and a word of what it says there.
+const WALK_THROUGH: [(&str, &str); 10] = [
+    ("raddle module install mine.wasm --set limit=10 ", "config sequence 1\n"),
+    ("raddle module list", "mine   filter   enforce"),
+    ("raddle module remove mine", "config sequence 2\n"),
+    ("raddle channel config show", "BatchTimeout"),
+    ("raddle channel config update --set ", "config sequence 3\n"),
+    ("raddle module new my-rule ", "module build my-rule"),
+    ("raddle module build my-rule", "built    my-rule/my-rule.wasm   filter, "),
+    ("raddle module test my-rule", "2 cases: 2 passed, 0 failed"),
+    ("raddle module install my-rule ", "config sequence 4\n"),
+    ("raddle send hello ", "Org1MSP may not write to this channel"),
+];
+
+#[test]
+fn the_walk_through_of_the_readme_goes_as_it_says() {
+    let (work, _in_use) = workshop();
+    // Takes any settings, and lets everything pass.
+    fs::write(work.join("mine.wasm"), Guest::default().build()).unwrap();
+    let node = Node::start_in(&work, &[]);
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let typed = lines(&readme, "## A filter on a channel", "```sh");
+    assert_eq!(typed.len(), WALK_THROUGH.len(), "{typed:?}");
+    for (line, (command, word)) in typed.into_iter().zip(WALK_THROUGH) {
+        assert!(line.starts_with(command), "{line}");
+        let output = run(&mut shell(&work, line));
+        let said = text(&output);
+        if said.contains("RDL-2003") {
+            println!("`{line}` and what follows were not typed: nothing here makes WebAssembly");
+            break;
+        }
+        let is_refused = line.contains(" # refused");
+        assert_eq!(output.status.code(), Some(i32::from(is_refused)), "{line}: {said}");
+        assert!(said.contains(word), "{line}: {said}");
+    }
     assert_eq!(node.stop().status.code(), Some(0));
 }
 
