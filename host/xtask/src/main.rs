@@ -1,6 +1,7 @@
 //! `cargo xtask`: the repository's own tasks.
 
 mod guests;
+mod links;
 mod release;
 mod repository;
 mod soak;

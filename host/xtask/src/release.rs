@@ -6,7 +6,8 @@
 //! | `modules/` | the modules that every channel has, and in `modules/examples` those that teach |
 //! | `sdk/` | what authors of modules need; see [`packs`] |
 //! | `operations/` | `examples/operations`, with a container file that takes the program as it is |
-//! | `LICENSE`, `README.md`, `CHANGELOG.md`, `SECURITY.md` | as in the repository |
+//! | `LICENSE`, `CHANGELOG.md`, `SECURITY.md` | as in the repository |
+//! | `README.md` | what is where in the folder |
 //! | `bom.cdx.json` | what is in it, see [`bom`] |
 //! | `THIRD-PARTY-LICENSES`, `RUST-STANDARD-LIBRARY-LICENSES.html` | under which terms |
 //! | `SHA256SUMS` | of all other files; `sha256sum --check SHA256SUMS` |
@@ -35,7 +36,10 @@ use files::Files;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Texts that are taken as they are.
-const TEXTS: [&str; 4] = ["LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"];
+const TEXTS: [&str; 3] = ["LICENSE", "CHANGELOG.md", "SECURITY.md"];
+
+/// What is said at the top of the folder: the repository's own text speaks of much that is not in a release.
+const README: &str = include_str!("release/readme.md");
 
 /// What operators need beside the program, from the root.
 const OPERATIONS: &str = "examples/operations";
@@ -107,6 +111,7 @@ fn allowed(shell: &Shell<'_>) -> anyhow::Result<()> {
 
 /// Adds what the repository has ready.
 fn add_repository(files: &mut Files, root: &Path) -> anyhow::Result<()> {
+    files.add("README.md", README.as_bytes().to_vec());
     for name in TEXTS {
         files.add_file(name, &root.join(name))?;
     }
@@ -152,6 +157,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::links;
 
     #[test]
     fn modules_for_tests_are_not_released() {
@@ -163,6 +169,37 @@ mod tests {
             ("MANIFEST", false),
         ] {
             assert_eq!(is_released(name), expected, "{name}");
+        }
+    }
+
+    /// Those that are not made here: the program, and what is read from crates and compilers.
+    const MADE_ELSEWHERE: [&str; 5] = [
+        "bin/raddle",
+        "bom.cdx.json",
+        "THIRD-PARTY-LICENSES",
+        "RUST-STANDARD-LIBRARY-LICENSES.html",
+        files::SUMS,
+    ];
+
+    #[test]
+    fn the_texts_of_a_release_lead_to_nothing_that_is_not_in_it() {
+        let (mut files, root) = (Files::new(), repository::root().unwrap());
+        add_repository(&mut files, &root).unwrap();
+        packs::add(&mut files, &root).unwrap();
+        let packed: Vec<String> = files.digests("").map(|(path, _)| path.to_owned()).collect();
+        let names: Vec<&str> = packed.iter().map(String::as_str).chain(MADE_ELSEWHERE).collect();
+        let texts: Vec<_> = packed.iter().filter(|path| path.ends_with(".md")).collect();
+        assert!(texts.len() > 6, "{texts:?}");
+        for path in texts {
+            let text = String::from_utf8(files.bytes(path).unwrap().to_vec()).unwrap();
+            assert_eq!(links::dead(path, &text, &names), [(0, ""); 0], "{path}");
+        }
+        // Also where the text at the top only names a file.
+        for named in
+            README.split('`').skip(1).step_by(2).filter(|it| !it.contains(' ') && it.contains(['/', '.']))
+        {
+            let is_it = |name: &&str| *name == named || named.ends_with('/') && name.starts_with(named);
+            assert!(names.iter().any(|name| is_it(&name)), "{named}");
         }
     }
 

@@ -65,6 +65,19 @@ fn collect(dir: &Path, prefix: &str, found: &mut Vec<String>) -> anyhow::Result<
     Ok(())
 }
 
+/// A path from a folder on without `..`; none if it leads out of the folder.
+pub fn normal(path: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()?),
+            "." | "" => {}
+            other => parts.push(other),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -64,6 +64,7 @@ const RULES: &[Rule] = rules![
     crates::run_and_tests_share_one_build,
     documents::what_the_threat_model_names_is_there,
     documents::every_threat_has_a_test,
+    documents::every_link_leads_to_what_is_there,
 ];
 
 /// Looks at every rule and prints each breach.

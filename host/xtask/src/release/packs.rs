@@ -65,7 +65,10 @@ pub fn add(files: &mut Files, root: &Path) -> anyhow::Result<()> {
     }
     for (name, example) in CONFORMANCE {
         let folder = root.join(example);
-        files.add_file(&format!("sdk/conformance/{name}/README.md"), &folder.join("README.md"))?;
+        // Its source has the words of its answers.
+        for file in ["README.md", "src/lib.rs"] {
+            files.add_file(&format!("sdk/conformance/{name}/{file}"), &folder.join(file))?;
+        }
         for case in repository::files(&folder.join("cases"))? {
             let to = format!("sdk/conformance/{name}/cases/{case}");
             files.add_file(&to, &folder.join("cases").join(&case))?;

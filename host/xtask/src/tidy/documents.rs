@@ -1,11 +1,16 @@
-//! Documents that lean on the code: SECURITY.md names places and tests, and they must be there.
+//! Documents that lean on the code: SECURITY.md names places and tests, others link to files, and all of it must be
+//! there.
 
 use super::Complaint;
 use super::house::{House, Text};
 use super::source::Source;
+use crate::links;
 
 /// Where the threat model stands.
 const THREATS: &str = "SECURITY.md";
+
+/// Texts that stand elsewhere in a release, whose test looks where they lead.
+const OF_RELEASES: &str = "host/xtask/src/release/";
 
 /// How the head of a table of threats begins.
 const HEAD: &str = "| must not |";
@@ -55,6 +60,19 @@ pub fn every_threat_has_a_test(house: &House) -> Vec<Complaint> {
         }
     }
     complaints
+}
+
+/// No link leads to a file or folder that is not there.
+pub fn every_link_leads_to_what_is_there(house: &House) -> Vec<Complaint> {
+    let files: Vec<&str> = house.files.iter().map(String::as_str).collect();
+    let texts = house.texts.iter().filter(|text| text.path.ends_with(".md"));
+    texts
+        .filter(|text| !text.path.starts_with(OF_RELEASES))
+        .flat_map(|text| {
+            links::dead(&text.path, &text.text, &files).into_iter().map(move |it| (&text.path, it))
+        })
+        .map(|(path, (line, link))| House::at(path, line, &format!("{link} is not there")))
+        .collect()
 }
 
 fn threats(house: &House) -> Option<&Text> {
@@ -121,6 +139,17 @@ mod tests {
         ];
         assert_eq!(what_the_threat_model_names_is_there(&house(bad)), expected);
         assert_eq!(what_the_threat_model_names_is_there(&House::of(&[])), ["SECURITY.md is not there"]);
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_named_but_in_texts_of_releases() {
+        let bad = "[lib](src/lib.rs)\n[gone](src/gone.rs)";
+        let files =
+            [("host/src/lib.rs", ""), ("host/README.md", bad), ("host/xtask/src/release/readme.md", bad)];
+        assert_eq!(
+            every_link_leads_to_what_is_there(&House::of(&files)),
+            ["host/README.md:2: src/gone.rs is not there"]
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Complaint;
 use super::house::House;
+use crate::repository::normal;
 
 /// Folders of the top level, apart from those whose name begins with a dot.
 const TOP_LEVEL: &[&str] = &["examples/", "guest-filters/", "host/", "proto/", "tests/"];
@@ -26,7 +27,7 @@ pub fn every_rust_file_belongs_to_a_crate(house: &House) -> Vec<Complaint> {
         .iter()
         .flat_map(|it| &it.targets)
         .filter_map(|target| target.src_path.strip_prefix(&house.root).ok())
-        .map(|path| normal(&path.to_string_lossy()))
+        .filter_map(|path| normal(&path.to_string_lossy()))
         .collect();
     for source in &house.sources {
         for module in &source.modules {
@@ -45,26 +46,13 @@ pub fn every_rust_file_belongs_to_a_crate(house: &House) -> Vec<Complaint> {
 fn candidates(declared_in: &str, name: &str, path: Option<&str>) -> Vec<String> {
     let (folder, file) = declared_in.rsplit_once('/').unwrap_or(("", declared_in));
     if let Some(path) = path {
-        return vec![normal(&format!("{folder}/{path}"))];
+        return normal(&format!("{folder}/{path}")).into_iter().collect();
     }
     let mut folders = vec![folder.to_owned()];
     if let Some(stem) = file.strip_suffix(".rs").filter(|_| file != "mod.rs") {
         folders.push(format!("{folder}/{stem}"));
     }
     folders.iter().flat_map(|dir| [format!("{dir}/{name}.rs"), format!("{dir}/{name}/mod.rs")]).collect()
-}
-
-/// The path without `..`.
-fn normal(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            ".." => drop(parts.pop()),
-            "." | "" => {}
-            other => parts.push(other),
-        }
-    }
-    parts.join("/")
 }
 
 #[cfg(test)]
