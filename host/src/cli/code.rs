@@ -45,6 +45,8 @@ codes! {
     NoConversation = 1010;
     /// A load cannot be made as it was asked for.
     LoadPlan = 1011;
+    /// A load was interrupted.
+    Interrupted = 1012;
     /// An envelope's headers cannot be read.
     EnvelopeUnreadable = 1101;
     /// No channel has the id that stands in an envelope.

@@ -22,6 +22,8 @@ pub enum Exit {
     Usage = 2,
     /// Nobody answers, or not to the end.
     Unreachable = 3,
+    /// Interrupted before its end, as shells have it: 128 and the number of SIGINT.
+    Interrupted = 130,
     /// Our bug.
     Bug = 255,
 }
@@ -29,7 +31,7 @@ pub enum Exit {
 /// One sentence, a code, an exit, and perhaps more lines and a hint.
 #[derive(Debug)]
 pub struct Failure {
-    /// What happened, in one word: `failed`, or `refused` by an orderer.
+    /// What happened, in one word: `failed`, `refused` by an orderer, or `ended` by who called.
     pub word: &'static str,
     /// Stable, and explained by `raddle help`.
     pub code: Code,

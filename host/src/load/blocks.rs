@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -39,9 +39,10 @@ pub struct InBlocks {
     pub broken: Option<ClientError>,
 }
 
-/// Follows a channel on a thread and a connection of its own, so that reading blocks does not hold up the load.
+/// Follows a channel on a thread and a connection of its own, so that reading blocks does not hold up the load. The
+/// thread ends soon after this is dropped.
 pub struct Blocks {
-    thread: JoinHandle<Result<InBlocks, LoadError>>,
+    seen: oneshot::Receiver<Result<InBlocks, LoadError>>,
     over: oneshot::Sender<Duration>,
 }
 
@@ -117,7 +118,8 @@ impl Blocks {
     {
         let (over, ends) = oneshot::channel();
         let (ready, begun) = oneshot::channel();
-        let thread = thread::Builder::new().name("blocks".into()).spawn(move || {
+        let (done, seen) = oneshot::channel();
+        let work = move || -> Result<InBlocks, LoadError> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let mut seen = InBlocks { latencies: Latencies::new()?, blocks: 0, missing: 0, broken: None };
             let outcome = runtime.block_on(async {
@@ -129,19 +131,20 @@ impl Blocks {
             seen.broken = outcome.err();
             seen.missing = tracker.missing();
             Ok(seen)
-        })?;
-        Ok((Self { thread, over }, begun))
+        };
+        thread::Builder::new().name("blocks".into()).spawn(move || done.send(work()))?;
+        Ok((Self { seen, over }, begun))
     }
 
-    /// Nothing more is sent: waits for what is missing, at most so long. Blocks the thread that calls.
+    /// Nothing more is sent: waits for what is missing, at most so long.
     ///
     /// # Errors
     ///
     /// The thread ended otherwise than by its work.
-    pub fn finish(self, wait_max: Duration) -> Result<InBlocks, LoadError> {
+    pub async fn finish(self, wait_max: Duration) -> Result<InBlocks, LoadError> {
         let _ = self.over.send(wait_max);
-        let panicked = || std::io::Error::other("the thread that follows the blocks has panicked");
-        self.thread.join().map_err(|_| panicked())?
+        let panicked = |_| std::io::Error::other("the thread that follows the blocks has panicked");
+        self.seen.await.map_err(panicked)?
     }
 }
 

@@ -17,6 +17,7 @@ mod pace;
 mod pool;
 mod stream;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -204,10 +205,12 @@ pub struct Measured {
     pub streams: Vec<Finished<()>>,
     /// Processor time of this process within that time.
     pub cpu: Option<Duration>,
+    /// How long envelopes were sent, the warm-up included, when it was to end before its time.
+    pub interrupted: Option<Duration>,
 }
 
-/// Runs a load to its end. `tell` is told now and then how much of it is done: of all envelopes, or of all time in
-/// milliseconds.
+/// Runs a load to its end, or until `interrupt` comes: then no more is sent, and what is on its way is waited for.
+/// `tell` is told now and then how much of it is done: of all envelopes, or of all time in milliseconds.
 ///
 /// # Errors
 ///
@@ -217,6 +220,7 @@ pub async fn run(
     pool: &Arc<Pool>,
     plan: &Plan,
     tracker: Option<&Arc<Tracker>>,
+    interrupt: impl Future<Output = ()>,
     mut tell: impl FnMut(u64),
 ) -> Result<Measured, LoadError> {
     let begun = Instant::now();
@@ -233,9 +237,14 @@ pub async fn run(
     let mut cpu_before = None;
     let mut cpu_used = None;
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let (mut interrupt, mut interrupted) = (pin!(interrupt), None);
     let finished = loop {
         tokio::select! {
             finished = load.finish() => break finished?,
+            () = &mut interrupt, if interrupted.is_none() => {
+                interrupted = Some(begun.elapsed());
+                load.stop();
+            }
             _ = ticks.tick() => {}
         }
         let now = Instant::now();
@@ -256,7 +265,7 @@ pub async fn run(
     let cpu = cpu_used.or_else(|| cpu_before.map(|before| cpu().saturating_sub(before)));
     // One that ended before its time has measured for less.
     let ended = Instant::now();
-    Ok(measured(finished, from, until.map(|until| until.min(ended)), cpu)?)
+    Ok(Measured { interrupted, ..measured(finished, from, until.map(|until| until.min(ended)), cpu)? })
 }
 
 fn measured(
@@ -280,6 +289,7 @@ fn measured(
         latencies,
         streams,
         cpu,
+        interrupted: None,
     })
 }
 

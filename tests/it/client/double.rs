@@ -38,6 +38,8 @@ pub enum Manner {
     EndsAfter(u64),
     /// Takes envelopes and never puts them into blocks.
     Hoards,
+    /// Puts envelopes into blocks, and answers none of them.
+    Mute,
     /// Delivers one block and ends the stream without a status.
     DeliversOne,
     /// Says SUCCESS where blocks were asked for.
@@ -136,6 +138,11 @@ impl Double {
         Self { address: address.to_string(), blocks, _stop: stop }
     }
 
+    /// How many blocks there are.
+    pub fn height(&self) -> usize {
+        self.blocks.borrow().len()
+    }
+
     /// Serves these blocks from now on.
     pub fn serve_blocks(&self, blocks: Vec<common::Block>) {
         self.blocks.send_replace(blocks);
@@ -227,6 +234,9 @@ async fn broadcast(
             }),
         }
         taken += 1;
+        if orderer.manner == Manner::Mute {
+            continue;
+        }
         let _ = answers.send(Ok(BroadcastResponse { status: 200, info: String::new() })).await;
     }
 }

@@ -1,11 +1,16 @@
 //! `raddle load`: against a node, against orderers that refuse or break off, and called wrongly.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::double::{Double, Manner};
-use super::{Folder, Said, raddle};
+use super::{Folder, Said, raddle, said};
 use crate::harness::Recorded;
+use crate::harness::eventually::eventually_blocking;
 use crate::harness::process::Node;
 
 /// What a load prints as JSON.
@@ -148,6 +153,64 @@ fn after_a_refusal_the_load_goes_on_and_what_breaks_off_ends_it() {
     assert!((5..=10).contains(&report["sent"].as_u64().unwrap().min(10)), "{report}");
     let text = said.ill(3, "failed RDL-1007  the orderer at ");
     assert!(text.contains(" may be ordered, or not; the load ended there\n"), "{text}");
+}
+
+/// A load that goes on until it is interrupted.
+fn endless(folder: &Path, more: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
+    command.args(small(&["--duration", "1h", "--warm-up", "0"])).args(more).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn interrupt(load: &Child) {
+    kill_process(Pid::from_child(load), Signal::INT).unwrap();
+}
+
+#[test]
+fn what_was_measured_until_an_interrupt_is_told_and_nothing_of_it_is_lost() {
+    let (folder, node) = node();
+    for deliver in [&["--deliver"][..], &[]] {
+        let newest = || -> Value {
+            let text = raddle(folder.path(), &["block", "show", "newest", "--output", "json"]).well();
+            serde_json::from_str::<Value>(&text).unwrap()["number"].clone()
+        };
+        let before = newest();
+        let load = endless(folder.path(), deliver);
+        eventually_blocking("the load is under way", || newest() != before);
+        interrupt(&load);
+        let said = said(load.wait_with_output().unwrap());
+        let report = json(&said);
+        assert!(report["taken"].as_u64().unwrap() > 0, "{report}");
+        // What was on its way was waited for.
+        assert_eq!((&report["sent"], &report["unanswered"]), (&report["taken"], &0.into()));
+        assert_eq!(report["latency"]["count"], report["taken"]);
+        let after = report["interrupted_after_s"].as_f64().unwrap();
+        assert!(after <= report["elapsed_s"].as_f64().unwrap(), "{report}");
+        if !deliver.is_empty() {
+            assert_eq!(report["to_block"]["count"], report["taken"], "{report}");
+        }
+        let text = said.ill(130, "ended RDL-1012  interrupted after ");
+        assert!(!text.contains("also"), "{text}");
+    }
+    assert_eq!(node.stop().status.code(), Some(0));
+}
+
+#[test]
+fn whoever_interrupts_twice_is_not_kept_waiting_for_answers() {
+    let double = Double::start(Recorded::mychannel().blocks, Manner::Mute);
+    let (folder, before) = (Folder::of(&double.address), double.height());
+    let mut load = endless(folder.path(), &[]);
+    eventually_blocking("the load is under way", || double.height() > before);
+    eventually_blocking("the load has ended", || {
+        let is_over = load.try_wait().unwrap().is_some();
+        if !is_over {
+            interrupt(&load);
+        }
+        is_over
+    });
+    let said = said(load.wait_with_output().unwrap());
+    assert_eq!(said.stdout, "");
+    said.ill(130, "ended RDL-1012  interrupted twice: ");
 }
 
 #[test]

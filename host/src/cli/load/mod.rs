@@ -12,9 +12,10 @@ use raddle_core::duration;
 use self::report::Report;
 use super::channel::signing::SignAs;
 use super::connection::{self, Flags, Settings};
+use super::dev::Stop;
 use super::duration::parse_duration;
 use super::output::{Output, printable};
-use super::progress::Progress;
+use super::progress::{Progress, Slow};
 use super::{Code, Exit, Failure};
 use crate::client::{self, ClientError, Place};
 use crate::identity::Signer;
@@ -43,6 +44,7 @@ const BLOCK_WAIT: Duration = Duration::from_secs(30);
 #[command(after_help = "\
 Envelopes are signed before anything is measured. Without --rate each answer makes room for the next envelope; with it \
 the time of each is fixed beforehand, and its latency counts from that time on, so that stalls count.
+Ctrl-C ends it early, and what was measured is printed.
 
 Examples:
   raddle load
@@ -121,8 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             Some(tracker) => Some(follow(&settings, tracker, plan.warm_up).await?),
             None => None,
         };
-        let measured = send(&plan, &clients, &pool, tracker.as_ref()).await?;
-        let in_blocks = blocks.map(|blocks| blocks.finish(BLOCK_WAIT)).transpose()?;
+        let (measured, in_blocks) = measure(&plan, &clients, &pool, tracker.as_ref(), blocks).await?;
         Ok(Report::new(arguments, &plan, &settings, &pool, measured, in_blocks))
     })?;
     report.print(arguments.output)?;
@@ -212,9 +213,41 @@ async fn follow(
     if begun.await.is_ok() {
         return Ok(blocks);
     }
-    match blocks.finish(Duration::ZERO)?.broken {
+    match blocks.finish(Duration::ZERO).await?.broken {
         Some(error) => Err(error.into()),
         None => Err(Failure::new(Code::BrokenOff, Exit::Unreachable, "the orderer delivers no block")),
+    }
+}
+
+/// Sends, and waits for the blocks. Who interrupts it is told what was measured until then; who does so twice is not
+/// kept waiting for what is on its way.
+async fn measure(
+    plan: &Plan,
+    clients: &[client::Client],
+    pool: &Arc<Pool>,
+    tracker: Option<&Arc<Tracker>>,
+    blocks: Option<Blocks>,
+) -> Result<(Measured, Option<InBlocks>), Failure> {
+    // Until here a signal ends the process, and nothing is lost.
+    let (mut once, mut twice) = (Stop::listen()?, Stop::listen()?);
+    let given_up = async {
+        twice.asked().await;
+        let _slow = Slow::new("interrupted: waiting for what is on its way; Ctrl-C again does not wait");
+        twice.asked().await;
+    };
+    let measuring = async {
+        let measured = send(plan, clients, pool, tracker, once.asked()).await?;
+        let in_blocks = match blocks {
+            Some(blocks) => Some(blocks.finish(BLOCK_WAIT).await?),
+            None => None,
+        };
+        Ok((measured, in_blocks))
+    };
+    tokio::select! {
+        measured = measuring => measured,
+        () = given_up => {
+            Err(interrupted("interrupted twice: what was on its way was not waited for, and nothing is printed"))
+        }
     }
 }
 
@@ -223,13 +256,18 @@ async fn send(
     clients: &[client::Client],
     pool: &Arc<Pool>,
     tracker: Option<&Arc<Tracker>>,
+    interrupt: impl Future<Output = ()>,
 ) -> Result<Measured, Failure> {
     let progress = match plan.end {
         End::Count(count) => Progress::new(count, "envelopes"),
         End::After(time) => Progress::new((plan.warm_up + time).as_secs(), "seconds"),
     };
     let unit = if matches!(plan.end, End::Count(_)) { 1 } else { 1000 };
-    Ok(load::run(clients, pool, plan, tracker, |done| progress.reach(done / unit)).await?)
+    Ok(load::run(clients, pool, plan, tracker, interrupt, |done| progress.reach(done / unit)).await?)
+}
+
+fn interrupted(sentence: impl Into<String>) -> Failure {
+    Failure { word: "ended", ..Failure::new(Code::Interrupted, Exit::Interrupted, sentence) }
 }
 
 impl From<LoadError> for Failure {

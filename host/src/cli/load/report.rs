@@ -7,7 +7,7 @@ use std::time::Duration;
 use raddle_proto::common::Status;
 use serde::Serialize;
 
-use super::{Arguments, blocks_failure, of_channel};
+use super::{Arguments, blocks_failure, interrupted, of_channel};
 use crate::cli::connection::Settings;
 use crate::cli::output::{Output, count, print, print_json, printable};
 use crate::cli::{Code, Exit, Failure};
@@ -27,6 +27,7 @@ pub struct Report {
     envelope_bytes: usize,
     rate: Option<f64>,
     warm_up_s: f64,
+    interrupted_after_s: Option<f64>,
     elapsed_s: f64,
     taken: u64,
     taken_per_s: f64,
@@ -98,7 +99,7 @@ impl Report {
         measured: Measured,
         in_blocks: Option<InBlocks>,
     ) -> (Self, Option<Failure>) {
-        let Measured { elapsed, taken, latencies, mut streams, cpu } = measured;
+        let Measured { elapsed, taken, latencies, mut streams, cpu, interrupted } = measured;
         let mut refused = BTreeMap::new();
         for (status, number) in streams.iter().flat_map(|stream| &stream.refused) {
             *refused.entry(*status).or_insert(0) += number;
@@ -115,6 +116,7 @@ impl Report {
             envelope_bytes: pool.envelope_bytes(),
             rate: plan.rate,
             warm_up_s: plan.warm_up.as_secs_f64(),
+            interrupted_after_s: interrupted.map(|after| after.as_secs_f64()),
             elapsed_s,
             taken,
             taken_per_s,
@@ -136,7 +138,25 @@ impl Report {
             (None, Some(refusal)) => Some(report.refused(refusal)),
             (None, None) => blocks_failure(in_blocks.as_ref()),
         };
+        let failure = report.interrupted(failure);
         (report, failure)
+    }
+
+    /// Who interrupts a load expects nothing else to be said first, also where it has ended something else.
+    fn interrupted(&self, failure: Option<Failure>) -> Option<Failure> {
+        let Some(told) = self.interruption() else { return failure };
+        let told = interrupted(told);
+        Some(match failure {
+            Some(failure) => told.line("also", &failure.sentence),
+            None => told,
+        })
+    }
+
+    /// That the load did not come to its end, if it did not.
+    fn interruption(&self) -> Option<String> {
+        let after_s = self.interrupted_after_s?;
+        let when = if after_s < self.warm_up_s { ", within the warm-up" } else { "" };
+        Some(format!("interrupted after {after_s:.1} s{when}: the figures are of what was sent until then"))
     }
 
     fn broken(&self, failure: Option<Failure>, settings: &Settings) -> Failure {
@@ -213,7 +233,7 @@ impl Report {
 
     /// What the figures do not show and somebody should know.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes: Vec<_> = self.interruption().into_iter().collect();
         let signed = self.signed as u64;
         if self.sent > signed {
             let times = self.sent.div_ceil(signed.max(1));
