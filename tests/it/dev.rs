@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -103,6 +105,27 @@ fn what_cannot_be_started_is_told_in_one_sentence() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.starts_with(&format!("failed RDL-4010  cannot listen on {address}: ")), "{said}");
     assert!(said.contains("hint   another node may be running"), "{said}");
+}
+
+#[test]
+fn a_hosts_name_is_looked_up_and_what_is_no_address_is_answered_with_examples() {
+    let folder = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_raddle"));
+    command.current_dir(folder.path()).args(["dev", "--listen", "localhost:0"]);
+    let node = Node::run(command.args(["--operations", "localhost:0"]));
+    let address: SocketAddr = node.address.parse().unwrap();
+    assert!(address.ip().is_loopback(), "{address}");
+    assert!(succeeds(folder.path(), &["send", "hello", "--wait"]).contains("block 1, place 0"));
+    assert_eq!(node.stop().status.code(), Some(0));
+    for option in ["--listen", "--operations"] {
+        for text in ["", "7050", "localhost", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70500", "localhost:web"] {
+            let output = raddle(folder.path(), &["dev", option, text]);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{text}: {said}");
+            let examples = "such as 127.0.0.1:7050, localhost:7050 or [::1]:7050";
+            assert!(said.contains("it is no address: ") && said.contains(examples), "{text}: {said}");
+        }
+    }
 }
 
 #[test]

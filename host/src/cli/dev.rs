@@ -18,6 +18,7 @@ use super::dev_settings::{self, DevSettings};
 use super::logging::Log;
 use super::{Code, Exit, Failure, compile_worker, files, logging, output, program};
 use crate::client::{Admin, ClientConfig};
+use crate::config;
 use crate::identity::Signer;
 use crate::logs::Mapping;
 use crate::network::DevNetwork;
@@ -42,7 +43,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = dev_settings::FOLDER)]
     folder: PathBuf,
     /// Address to listen on; port 0 lets the system choose
-    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address, default_value = LISTEN)]
     listen: SocketAddr,
     /// Order a channel of your own: the file of its block 0
     #[arg(long, value_name = "BLOCK", requires_all = ["msp_id", "msp_dir"])]
@@ -57,7 +58,7 @@ pub struct Arguments {
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     kafka: Vec<String>,
     /// Address for operators: health, metrics, what is logged. Unless it is given, 127.0.0.1:8443 where that is free
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     operations: Option<SocketAddr>,
     /// Tell of each block
     #[arg(long, short)]
@@ -74,6 +75,11 @@ struct Network {
     admins: Vec<Admin>,
     /// Where the first two come from: the block's file, and MSP id and folder of the signer.
     origin: (PathBuf, String, PathBuf),
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let examples = "write a host and a port, such as 127.0.0.1:7050, localhost:7050 or [::1]:7050";
+    config::resolve(text).map_err(|why| format!("it {why}; {examples}"))
 }
 
 /// Runs until it is told to stop; answers how the process ends.

@@ -11,6 +11,7 @@
 //!
 //! Source: fabric v2.5.16 `orderer/common/localconfig/config.go`, `common/viperutil/config_util.go`.
 
+mod address;
 mod admin;
 mod bccsp;
 mod budgets;
@@ -32,6 +33,7 @@ mod yaml;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use address::resolve;
 pub use admin::Admin;
 pub use budgets::{Budget, Budgets};
 pub use cluster::Cluster;

@@ -1,7 +1,7 @@
 //! What a node needs besides its settings: an identity, an address, a folder, and perhaps a first block. All of it is
 //! looked at before anything is made, so that everything that is wrong is told at once.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use raddle_serve::participation::AdminSettings;
 use crate::cli::logging::Log;
 use crate::cli::settings::{check_mapped, read_block_0};
 use crate::cli::{Code, Exit, Failure};
-use crate::config::{BootstrapMethod, Metrics, Origin, Problem, Problems, Settings};
+use crate::config::{self, BootstrapMethod, Metrics, Origin, Problem, Problems, Settings};
 use crate::identity::Signer;
 use crate::node::Ledgers;
 use crate::operations::OperationsListener;
@@ -134,9 +134,7 @@ fn resolve(key: &str, address: &str, origin: &Origin) -> Looked<SocketAddr> {
         fault.problem.what = format!("{address} {why}");
         fault
     };
-    let mut addresses =
-        address.to_socket_addrs().map_err(|error| failed(format!("is no address: {error}")))?;
-    addresses.next().ok_or_else(|| failed("has no address".to_owned()))
+    config::resolve(address).map_err(failed)
 }
 
 /// The block of the first channel, if the node has none yet. As in Fabric the file does not matter any more when one

@@ -1,16 +1,15 @@
 //! The addresses to listen on.
 
 use std::io::ErrorKind;
-use std::net::{TcpListener, ToSocketAddrs as _};
+use std::net::TcpListener;
 
 use super::{Part, finding, fine};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::doctor::{Finding, Verdict};
 
 pub(super) fn look(settings: &Settings) -> Vec<Finding> {
     let address = format!("{}:{}", settings.listen_address.value, settings.listen_port.value);
     let (key, origin) = ("General.ListenAddress", &settings.listen_address.origin);
-    let found = address.to_socket_addrs().map(|mut addresses| addresses.next());
     let finding_of = |verdict, found: String, why: &str, remedy: String| {
         finding(
             Part::Ports,
@@ -20,7 +19,7 @@ pub(super) fn look(settings: &Settings) -> Vec<Finding> {
             &[remedy],
         )
     };
-    let Ok(Some(resolved)) = found else {
+    let Ok(resolved) = config::resolve(&address) else {
         let remedy = format!("write an address of this machine, or 0.0.0.0 for all, at {key} ({origin})");
         let what = format!("{address} is no address");
         return vec![finding_of(Verdict::Wrong, what, "the node does not start", remedy)];
