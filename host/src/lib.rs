@@ -27,6 +27,7 @@ pub mod operations;
 pub mod orderer;
 pub mod pull;
 pub mod replay;
+mod whole_file;
 pub mod workbench;
 
 pub use batch_policies::{ConfigBatchPolicies, load_shipped};

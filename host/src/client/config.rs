@@ -5,7 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tempfile::NamedTempFile;
+
+use crate::whole_file::WholeFile;
 
 /// Where the file lies, seen from the folder whose commands use it.
 pub const FILE: &str = ".raddle/client.yaml";
@@ -140,7 +141,7 @@ impl ClientConfig {
         let (tls_ca, tls_cert) = (seen_of(&self.tls_ca)?, seen_of(&self.tls_cert)?);
         let tls_key = seen_of(&self.tls_key)?;
         fs::create_dir_all(folder)?;
-        let mut file = NamedTempFile::with_prefix_in(".raddle-", folder)?;
+        let mut file = WholeFile::create(path)?;
         writeln!(file, "# What commands in this folder use where no flag says otherwise.")?;
         let entries = [
             ("orderer", &self.orderer),
@@ -168,8 +169,7 @@ impl ClientConfig {
             writeln!(file, "  - msp-id: {}", serde_json::Value::from(admin.msp_id.as_str()))?;
             writeln!(file, "    msp-dir: {}", serde_json::Value::from(seen(&admin.msp_dir)?))?;
         }
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.finish()
     }
 }
 

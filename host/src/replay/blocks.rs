@@ -1,14 +1,14 @@
 //! Blocks in a file: length as a varint, marshalled `common.Block`, and so on; gzipped where the name ends in `.gz`.
 
-use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 use raddle_proto::common;
-use tempfile::NamedTempFile;
+
+use crate::whole_file::WholeFile;
 
 /// Where rebuilt blocks go.
 pub trait BlockSink {
@@ -22,14 +22,13 @@ pub trait BlockSink {
 
 /// A file of blocks that appears under its name only when it is whole.
 pub struct BlockFile {
-    path: PathBuf,
     writer: Writer,
     buffer: Vec<u8>,
 }
 
 enum Writer {
-    Plain(BufWriter<NamedTempFile>),
-    Gzip(Box<GzEncoder<BufWriter<NamedTempFile>>>),
+    Plain(BufWriter<WholeFile>),
+    Gzip(Box<GzEncoder<BufWriter<WholeFile>>>),
 }
 
 // === impl BlockFile ===
@@ -41,21 +40,13 @@ impl BlockFile {
     ///
     /// The folder is not there or takes no files, or `path` is a folder.
     pub fn create(path: &Path) -> io::Result<Self> {
-        if path.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let file = NamedTempFile::with_prefix_in(".raddle-", folder)?;
-        let plain = BufWriter::with_capacity(1 << 18, file);
+        let plain = BufWriter::with_capacity(1 << 18, WholeFile::create(path)?);
         let writer = if path.extension().is_some_and(|it| it == "gz") {
             Writer::Gzip(Box::new(GzEncoder::new(plain, Compression::default())))
         } else {
             Writer::Plain(plain)
         };
-        Ok(Self { path: path.to_owned(), writer, buffer: Vec::new() })
+        Ok(Self { writer, buffer: Vec::new() })
     }
 
     /// Makes the file durable and gives it its name. A file that is there is replaced.
@@ -68,16 +59,7 @@ impl BlockFile {
             Writer::Plain(plain) => plain,
             Writer::Gzip(gzip) => gzip.finish()?,
         };
-        let file = plain.into_inner().map_err(io::IntoInnerError::into_error)?;
-        // Readable like a file that was made the ordinary way: temporary files are private.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        Ok(())
+        plain.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
     }
 }
 

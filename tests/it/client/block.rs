@@ -1,14 +1,15 @@
 //! `raddle block`: what Go orderers wrote is shown and written, and what differs by a bit is not.
 
 use std::fs;
+use std::process::Command;
 
 use bytes::Bytes;
 use prost::Message as _;
 use raddle_proto::common;
 use serde_json::Value;
 
-use super::Folder;
 use super::double::{Double, Manner};
+use super::{Folder, said};
 use crate::harness::{Recorded, gunzip, read_blocks};
 
 pub fn flip(bytes: &mut Bytes) {
@@ -285,6 +286,19 @@ fn an_orderer_that_breaks_off_is_told_from_one_that_has_no_such_block() {
 }
 
 #[test]
+fn an_export_that_fails_on_its_way_names_the_file_that_was_asked_for() {
+    let double = Double::of_mychannel(|_| {});
+    let folder = Folder::of(&double.address);
+    // Without the trap the system would end the process where a write fails.
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" block export --out all.blocks";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_raddle")]).current_dir(folder.path());
+    let sentence = "all.blocks cannot be written: File too large (os error 27)\n";
+    said(command.output().unwrap()).ill(1, &format!("failed RDL-4006  {sentence}"));
+    assert_eq!(folder.left(), [""; 0]);
+}
+
+#[test]
 fn a_range_that_ends_before_it_begins_and_a_file_that_cannot_be_are_told_before_anything() {
     let double = Double::of_mychannel(|_| {});
     let folder = Folder::of(&double.address);
@@ -292,7 +306,8 @@ fn a_range_that_ends_before_it_begins_and_a_file_that_cannot_be_are_told_before_
     export(&["--from", "5", "--to", "4", "--out", "o"])
         .ill(2, "failed RDL-1005  blocks 5 to 4 are no range: it ends before it begins");
     export(&["--from", "300", "--out", "o"]).ill(2, "failed RDL-1005  blocks 300 to 261 are no range");
-    export(&["--out", "no/out"]).ill(1, "failed RDL-4006  no/out cannot be written: ");
+    let sentence = "no/out cannot be written: No such file or directory (os error 2)\n";
+    export(&["--out", "no/out"]).ill(1, &format!("failed RDL-4006  {sentence}"));
     for arguments in
         [&["block", "show", "-1"][..], &["block", "show", "latest"], &["block", "export"], &["block"]]
     {

@@ -7,12 +7,12 @@ use raddle_author::c::{self, CompileError, Compiler};
 use raddle_author::component::{self, ComponentError};
 use raddle_author::project;
 use raddle_author::toolchain::{Build, Toolchain, ToolchainError};
-use tempfile::NamedTempFile;
 
 use super::component::Component;
 use crate::admin::modules::Kind;
 use crate::cli::output::print;
 use crate::cli::{Code, Exit, Failure, program};
+use crate::whole_file::WholeFile;
 
 /// Options of `raddle module build`.
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,7 @@ fn finish(folder: &Path, name: &str, core_module: &[u8]) -> Result<(PathBuf, Str
     let functions = component::imported_functions(core_module)?;
     let bytes = component::encode(core_module)?;
     let path = folder.join(format!("{name}.wasm"));
-    write(folder, &path, &bytes)?;
+    write(&path, &bytes)?;
     let component = Component::read(&path)?;
     Ok((path.clone(), text(&path, &component, &functions)))
 }
@@ -110,13 +110,12 @@ fn text(path: &Path, component: &Component, functions: &[String]) -> String {
     text
 }
 
-/// Whole, or not at all.
-fn write(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let written = NamedTempFile::new_in(folder).and_then(|mut file| {
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = WholeFile::create(path).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.persist(path).map_err(|error| error.error)
+        file.finish()
     });
-    written.map(drop).map_err(|error| cannot(path, &error))
+    written.map_err(|error| cannot(path, &error))
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Failure {
