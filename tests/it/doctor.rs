@@ -97,7 +97,37 @@ fn the_ledgers_of_a_running_node_are_left_alone() {
 fn part(folder: &Path, arguments: &[&str]) -> (Output, String) {
     let output = raddle(folder, &[&["doctor"], arguments].concat());
     let printed = String::from_utf8(output.stdout.clone()).unwrap();
+    let printed = if arguments.contains(&"json") { printed } else { unbroken(&printed) };
     (output, printed)
+}
+
+/// What was printed, with the cells of its table on one line each. The table fits the page.
+pub fn unbroken(printed: &str) -> String {
+    let Some((table, rest)) = printed.split_once("\n\n") else { return printed.to_owned() };
+    let mut lines = table.lines();
+    let header = lines.next().unwrap();
+    let mut edges: Vec<_> = ["of", "what", "found", "wanted"].map(|it| header.find(it).unwrap()).into();
+    edges.push(usize::MAX);
+    let mut text = String::new();
+    let mut row: [Vec<String>; 4] = Default::default();
+    let mut verdict = String::new();
+    for line in lines.chain(["  end"]) {
+        let letters: Vec<char> = line.chars().collect();
+        assert!(letters.len() <= 100, "{table}");
+        let cell = |from: usize, to: usize| -> String {
+            letters.iter().take(to).skip(from).collect::<String>().trim().to_owned()
+        };
+        let begins = cell(0, edges[0]);
+        if !begins.is_empty() {
+            let cells: Vec<String> = row.iter_mut().map(|parts| std::mem::take(parts).join(" ")).collect();
+            text += &format!("{verdict}  {}\n", cells.join("  "));
+            verdict = begins;
+        }
+        for (place, parts) in row.iter_mut().enumerate() {
+            parts.extend(Some(cell(edges[place], edges[place + 1])).filter(|part| !part.is_empty()));
+        }
+    }
+    format!("{text}\n{rest}")
 }
 
 #[test]

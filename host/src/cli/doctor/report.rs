@@ -2,12 +2,18 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::cli::Failure;
 use crate::cli::output::{Output, count, print, print_json, printable};
 use crate::doctor::{Finding, TRUST, Verdict};
+
+/// Columns of a table that is not printed to a terminal.
+const WIDTH: u16 = 100;
+
+/// In fewer columns no table can be read.
+const WIDTH_MIN: u16 = 60;
 
 /// What was found out about the clusters.
 pub struct Report {
@@ -83,10 +89,13 @@ impl Outcome {
     }
 }
 
-/// Findings, a line each.
+/// Findings, a row each, as wide as the terminal.
 pub fn table(findings: &[Finding]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["", "of", "what", "found", "wanted"]);
+    let width = table.width().filter(|width| *width > 0).map_or(WIDTH, |width| width.max(WIDTH_MIN));
+    // A space stands before each line.
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width - 1);
     for it in findings {
         let Finding { subject, what, found, wanted, .. } = it;
         let foreign = [subject, what, found, wanted].map(|it| printable(it));
@@ -164,5 +173,36 @@ impl Report {
             self.count(Verdict::Wrong),
         );
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_long_findings_fits_the_page_and_lacks_no_word() {
+        let finding = |what: &str, found: &str| Finding {
+            verdict: Verdict::Warning,
+            subject: "tls".into(),
+            what: what.into(),
+            found: found.into(),
+            wanted: "at least 60 days to go, so that whoever issues certificates can be asked in time".into(),
+            why: String::new(),
+            remedy: Vec::new(),
+        };
+        let long = "CN=orderer.example.com, with its key, in tls/server.crt, until 2027-01-31 in 62 days";
+        let findings = [finding("time of General.TLS.Certificate", long), finding("x", "short")];
+        let table = table(&findings);
+        for line in table.lines() {
+            assert!(line.chars().count() <= usize::from(WIDTH), "{table}");
+        }
+        for word in
+            findings.iter().flat_map(|it| [&it.what, &it.found, &it.wanted]).flat_map(|it| it.split(' '))
+        {
+            assert!(table.split_whitespace().any(|it| it == word), "{word}: {table}");
+        }
+        assert!(table.lines().count() > 1 + findings.len(), "{table}");
+        assert_eq!(super::table(&[]), "");
     }
 }
