@@ -104,8 +104,27 @@ fn the_demo_ends_well_from_any_folder() {
         assert!(said.contains(told), "{told}: {said}");
     }
     assert!(!said.contains('\u{1b}'), "colours are for terminals");
+    the_demo_tells_each_step_before_what_comes_of_it(&said);
     the_demos_filter_refuses_what_it_should(&said);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the demo leaves nothing");
+}
+
+/// No bar is shown where the output is no terminal's.
+fn the_demo_tells_each_step_before_what_comes_of_it(said: &str) {
+    let mut rest = said;
+    for told in [
+        "\nA network out of nothing\n  … making organisations and a first block, and starting an orderer\n  channel ",
+        "\nEnvelopes\n  … signing them\n  … sending them\n",
+        "\nBlocks\n  … pulling them until ",
+        "  … sending under the first config\n",
+        "  … update 1 of 3: + deny  deny-types=MESSAGE\n",
+        "  … update 2 of 3: ~ deny  deny-msps=Org2MSP\n",
+        "  … update 3 of 3: - deny\n  … waiting until all that was taken is in a block\n",
+        "\n  sequence  update ",
+        "\nBeside Fabric\n  … replaying a recorded topic\n",
+    ] {
+        (_, rest) = rest.split_once(told).unwrap_or_else(|| panic!("{told}: {said}"));
+    }
 }
 
 /// In the table of config sequences: a filter comes, changes and goes, each with a config block, and refuses something

@@ -7,6 +7,7 @@ mod recorded;
 mod refused;
 mod reload;
 
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,7 @@ async fn story() -> Result<(), Failure> {
     })?;
     let started = Instant::now();
     chapter("A network out of nothing");
+    begins("making organisations and a first block, and starting an orderer");
     let cast = Arc::new(Cast::make()?);
     let witness = Arc::new(Witness::default());
     let orderer = Orderer::start(OrdererSettings {
@@ -76,8 +78,10 @@ async fn story() -> Result<(), Failure> {
     let client = Client::connect(&orderer.address().to_string(), Patience::default()).await?;
 
     chapter("Envelopes");
+    begins("signing them");
     let load = Load::sign(&cast)?;
     let signatures = load.signatures();
+    begins("sending them");
     let (cpu_before, used_before) = (cpu(), orderer.node().used());
     let sent = load.send(&client).await?;
     let (cpu_after, used_after) = (cpu(), orderer.node().used());
@@ -92,6 +96,7 @@ async fn story() -> Result<(), Failure> {
     refused::send(&client, refused::cases(&cast)?).await?;
 
     chapter("Blocks");
+    begins("pulling them until all that was sent has come; the last are cut by time");
     let mut follower = Follower::start(&client, &cast)?;
     let height = follower.until_all(signatures).await?;
     for line in table(&witness.cuts()).lines() {
@@ -117,6 +122,13 @@ async fn story() -> Result<(), Failure> {
 
 fn chapter(title: &str) {
     anstream::println!("\n{}", emphasis(title));
+}
+
+/// Tells what begins, where no bar shows how far it is.
+fn begins(step: &str) {
+    if !(io::stdout().is_terminal() && io::stderr().is_terminal()) {
+        anstream::println!("  … {step}");
+    }
 }
 
 fn introduce(orderer: &Orderer, elapsed: Duration) {

@@ -7,6 +7,7 @@ use flate2::read::GzDecoder;
 use prost::Message as _;
 use raddle_proto::common;
 
+use super::begins;
 use crate::cli::replay::replay;
 use crate::cli::{Code, Exit, Failure};
 use crate::replay::{BlockSink, Topic};
@@ -28,6 +29,7 @@ struct Comparison {
 ///
 /// A block differs: our bug.
 pub fn compare() -> Result<(), Failure> {
+    begins("replaying a recorded topic");
     let mut comparison = Comparison::new()?;
     let topic = Topic::Embedded { name: "the recorded topic", bytes: TOPIC };
     let genesis = Bytes::from_static(GENESIS);

@@ -22,8 +22,8 @@ use self::books::{Books, Denials};
 use self::flow::{Flow, IN_FLIGHT, STREAMS, Seen};
 use self::log::Again;
 use super::blocks::{Follower, Witness, envelopes};
-use super::bug;
 use super::cast::{CHANNEL, Cast};
+use super::{begins, bug};
 use crate::admin::modules::{self, Kind, Mode, OWNER, Setting, Spec};
 use crate::admin::update::{Draft, compute};
 use crate::cli::Failure;
@@ -76,6 +76,7 @@ pub async fn play(
     let mut act = Act { follower, books: Books::new(), last: Offset::NOTHING_READ };
     let mut steps = Vec::new();
     let progress = Progress::new(specs.len() as u64, "config updates");
+    begins("sending under the first config");
     let mut flow = Flow::start(client, cast, rules.clone());
     flow.wait(0, is_enough(&rules, 0)).await?;
     for (spec, sequence) in specs.iter().zip(1..) {
@@ -83,15 +84,18 @@ pub async fn play(
             Some(spec) => modules::with(&config, spec, OWNER),
             None => modules::without(&config, &[NAME.to_owned()]),
         }?;
+        let update = words(spec.as_ref(), sequence);
+        begins(&format!("update {sequence} of {}: {update}", specs.len()));
         flow.begins(sequence);
         send_update(client, cast, &config, &next).await?;
         let (block, found) = act.until_config(sequence).await?;
         flow.is_in_force(sequence);
         progress.advance();
-        steps.push(Step { update: words(spec.as_ref(), sequence), block });
+        steps.push(Step { update, block });
         config = found;
         flow.wait(sequence, is_enough(&rules, sequence)).await?;
     }
+    begins("waiting until all that was taken is in a block");
     let (seen, acknowledged) = flow.end().await?;
     let refused_at = act.until_settled(&acknowledged, witness).await?;
     drop(progress);
