@@ -19,6 +19,8 @@ use raddle_rules::Digest;
 use raddle_rules::profile::ModuleLimits;
 use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, EMPTY};
 
+use super::eventually::Deadline;
+
 /// Signs updates as the orderers' admin, and sends them as the network's client.
 #[derive(Clone)]
 pub struct Admin {
@@ -82,18 +84,22 @@ impl Admin {
         client: &Client,
         change: impl Fn(&Config) -> Config,
     ) -> Result<bool, ClientError> {
+        let deadline = Deadline::new();
         loop {
             let config = self.config(client).await?.config;
             let update = message(&self.update(&config, &change(&config)));
             match client.broadcast(tokio_stream::once(update)).next().await? {
                 Some(Answer::Taken) => {
-                    while self.config(client).await?.config.sequence == config.sequence {}
+                    while self.config(client).await?.config.sequence == config.sequence {
+                        deadline.pause("the update is in a block").await;
+                    }
                     return Ok(true);
                 }
                 Some(Answer::Refused(refusal)) if refusal.status == 503 => return Ok(false),
                 Some(Answer::Refused(refusal)) => assert_eq!(refusal.status, 400, "{refusal}"),
                 None => return Ok(false),
             }
+            deadline.pause("no other config comes before the update").await;
         }
     }
 

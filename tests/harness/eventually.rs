@@ -1,4 +1,4 @@
-//! How tests wait for what tells nobody when it happens. What does tell is awaited.
+//! How tests wait, never for ever: for what tells nobody when it happens, and for what does tell.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Until when something is waited for.
-struct Deadline(Instant);
+pub struct Deadline(Instant);
 
 impl Deadline {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(Instant::now() + PATIENCE)
+    }
+
+    /// A pause between two looks, for those who look themselves.
+    pub async fn pause(&self, what: &str) {
+        self.check(what);
+        tokio::time::sleep(PAUSE).await;
     }
 
     fn check(&self, what: &str) {
@@ -27,11 +33,10 @@ pub async fn eventually(what: &str, is_true: impl Fn() -> bool) {
 }
 
 /// The same where the look itself waits.
-pub async fn eventually_async(what: &str, is_true: impl AsyncFn() -> bool) {
+pub async fn eventually_async(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
     let deadline = Deadline::new();
     while !is_true().await {
-        deadline.check(what);
-        tokio::time::sleep(PAUSE).await;
+        deadline.pause(what).await;
     }
 }
 
@@ -42,6 +47,12 @@ pub fn eventually_blocking(what: &str, mut is_true: impl FnMut() -> bool) {
         deadline.check(what);
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Waits for what tells when it happens.
+pub async fn in_time<T>(what: &str, telling: impl Future<Output = T>) -> T {
+    let told = tokio::time::timeout(PATIENCE, telling).await;
+    told.unwrap_or_else(|_| panic!("in {PATIENCE:?} it did not happen that {what}"))
 }
 
 /// Waits until something has begun to be counted and has not been counted on for five times `a_while`; says how many

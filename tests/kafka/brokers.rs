@@ -45,7 +45,7 @@ async fn with_two_of_three_brokers_away_clients_are_told_why_and_all_is_well_whe
         };
         // What those see who look whether the channel is well.
         trio.unavailable(orderer, |cause| is_told(&cause.to_string())).await;
-        while !is_told(&load.refused(orderer).await) {}
+        eventually_async("clients are told", async || is_told(&load.refused(orderer).await)).await;
         eventually_async("health says which partition, and why", async || {
             let health = trio.health(orderer).await;
             let component =

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::harness::admin::{Admin, batch_policy, filter, guard, with_value};
+use crate::harness::eventually::{eventually_async, in_time};
 use crate::harness::filters::refuses_longer;
 use crate::harness::process::Node;
 use crate::harness::sender::{Followed, Sender};
@@ -121,8 +122,13 @@ impl Fleet {
             if missing == 0 {
                 return;
             }
-            let refusals = self.senders[0].send_some(&self.nodes[0].address, BYTES, missing).await;
-            assert_eq!(but_for_waits(refusals), [""; 0]);
+            eventually_async("more is taken", async || {
+                let before = self.acknowledged().len();
+                let refusals = self.senders[0].send_some(&self.nodes[0].address, BYTES, missing).await;
+                assert_eq!(but_for_waits(refusals), [""; 0]);
+                self.acknowledged().len() > before
+            })
+            .await;
         }
     }
 
@@ -140,7 +146,7 @@ impl Fleet {
         let end = log.append(&channel, KafkaMessage::Connect.marshal()).await.unwrap();
         let (mut records, mut places) = (log.read(&channel, Offset(0)), BTreeMap::<_, Vec<_>>::new());
         loop {
-            let record = records.next().await.unwrap().unwrap();
+            let record = in_time("another record comes", records.next()).await.unwrap().unwrap();
             if record.offset == end {
                 tokio::task::spawn_blocking(move || drop((records, log))).await.unwrap();
                 return places;

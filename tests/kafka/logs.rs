@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::broker::admin::{Admin as Topics, Foreign};
 use crate::broker::{Broker, free_port};
+use crate::harness::eventually::eventually_async;
 use crate::harness::golden;
 use crate::harness::orderer::{reach, settings};
 use crate::settings::{load, write_mapping};
@@ -144,7 +145,7 @@ async fn while_the_broker_is_away_envelopes_are_refused_with_the_cause_and_taken
     assert!(!matches!(*channel(&orderer, KAFKA).board().doing().borrow(), Doing::Halted(_)));
     broker.run();
     // It comes back by itself; until then each is refused.
-    while send(&orderer, KAFKA).await.is_err() {}
+    eventually_async("envelopes are taken", async || send(&orderer, KAFKA).await.is_ok()).await;
     order(&orderer, KAFKA).await;
     let standing = channel(&orderer, KAFKA).board().standing().borrow().clone();
     assert_eq!(standing.condition, Condition::Serving);
@@ -166,7 +167,7 @@ async fn an_orderer_without_its_brokers_serves_and_says_what_it_waits_for() {
     let cause = refusal.detail.text("cause").unwrap();
     assert!(cause.starts_with("the channel waits for its ordered log: "), "{cause}");
     broker.run();
-    while send(&orderer, RAFT).await.is_err() {}
+    eventually_async("envelopes are taken", async || send(&orderer, RAFT).await.is_ok()).await;
     orderer.stop().await.unwrap();
 }
 

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::broker::{Broker, free_port};
 use crate::harness::admin::{Admin, with_value};
-use crate::harness::eventually::eventually_blocking;
+use crate::harness::eventually::{eventually_blocking, in_time};
 use crate::harness::http;
 use crate::harness::orderer::{append, put_blocks, same, settings, wait_for_channel};
 use crate::harness::process::{Node, succeeds};
@@ -48,7 +48,8 @@ async fn blocks(address: &str, channel: &str, height: usize) -> Vec<Block> {
 async fn read(mut deliveries: Deliveries, height: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     while blocks.len() < height {
-        blocks.push(deliveries.next_whenever().await.unwrap().unwrap());
+        let block = in_time("another block comes", deliveries.next_whenever()).await;
+        blocks.push(block.unwrap().unwrap());
     }
     blocks
 }

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::harness::admin::Admin;
+use crate::harness::eventually::in_time;
 use crate::harness::http::{self, Reply};
 use crate::harness::node::Told;
 use crate::harness::orderer::{channel, settings};
@@ -132,7 +133,7 @@ impl Trio {
         let channel = self.channel(orderer);
         let mut state = channel.log().state(channel.id());
         let is_it = |state: &Readiness| matches!(state, Readiness::Unavailable { cause } if is_it(cause));
-        match &*state.wait_for(is_it).await.unwrap() {
+        match &*in_time("the log is away", state.wait_for(is_it)).await.unwrap() {
             Readiness::Unavailable { cause } => cause.clone(),
             _ => unreachable!(),
         }
@@ -203,7 +204,7 @@ impl Trio {
 impl Load {
     /// Waits until an orderer refuses because of its log; answers the cause.
     pub async fn refused(&mut self, orderer: usize) -> String {
-        let refusal = self.refusals[orderer].recv().await.unwrap();
+        let refusal = in_time("one is refused", self.refusals[orderer].recv()).await.unwrap();
         let answer = (refusal.status, refusal.info.as_str());
         assert_eq!(answer, (Status::ServiceUnavailable as i32, "cannot enqueue"), "{refusal}");
         refusal.detail.text("cause").unwrap().to_owned()

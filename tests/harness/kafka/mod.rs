@@ -11,7 +11,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -23,6 +25,9 @@ const UNTIL_INPUT_ENDS: &str = "\"$@\" & broker=$!; echo $broker; cat >/dev/null
 
 /// What the broker says when it takes requests.
 const STARTED: &str = "Kafka Server started";
+
+/// Generous, even for a machine that stalls.
+const START_MAX: Duration = Duration::from_secs(120);
 
 const JAVA: &[&str] = &[
     "-Xms64m",
@@ -61,6 +66,7 @@ pub struct Broker {
     home: TempDir,
     port: u16,
     running: Mutex<Option<Running>>,
+    /// What it said since it was started.
     said: Arc<Mutex<String>>,
 }
 
@@ -196,19 +202,23 @@ impl Broker {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut id = String::new();
         BufReader::new(wrapper.stdout.take().unwrap()).read_line(&mut id).unwrap();
-        let mut lines = BufReader::new(wrapper.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        loop {
-            let Some(line) = lines.next() else { panic!("the broker ended: {said}") };
-            said += &(line.unwrap() + "\n");
-            if said.contains(STARTED) {
-                break;
-            }
-        }
-        // Read on, so that it never waits for somebody to.
+        let errors = BufReader::new(wrapper.stderr.take().unwrap());
+        let (start, started) = channel();
         let kept = Arc::clone(&self.said);
-        let keep = move |line: String| *kept.lock().unwrap() += &(line + "\n");
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(keep));
+        kept.lock().unwrap().clear();
+        // Read on when it has started, so that it never waits for somebody to.
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                let is_start = line.contains(STARTED);
+                *kept.lock().unwrap() += &(line + "\n");
+                if is_start {
+                    let _ = start.send(());
+                }
+            }
+        });
+        if let Err(error) = started.recv_timeout(START_MAX) {
+            panic!("the broker has not started: {error}: {}", self.said.lock().unwrap());
+        }
         *running = Some(Running { wrapper, id: id.trim().to_owned() });
     }
 
