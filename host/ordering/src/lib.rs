@@ -21,3 +21,10 @@ mod log;
 pub use error::{AppendError, Cause, ReadError};
 pub use identity::{Anchor, LogIdentity, LogKind, Mismatch, RecordHash};
 pub use log::{Append, OrderedLog, Readiness, Record, RecordHashFuture, Records, TimestampMs};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, also where another thread panicked: no code that holds one of these locks leaves half a change behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

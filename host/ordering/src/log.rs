@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, stream};
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::{oneshot, watch};
 
@@ -56,6 +56,12 @@ pub trait OrderedLog: Send + Sync {
     ///
     /// As [`OrderedLog::read`]; the log's end, where no record is yet, is [`ReadError::Beyond`].
     fn record_hash(&self, channel: &ChannelId, offset: Offset) -> RecordHashFuture;
+}
+
+/// A place in a channel's order, which moves on with each record.
+pub(crate) trait RecordSource: Send + 'static {
+    /// The next record, as soon as it is durable.
+    fn next(&mut self) -> impl Future<Output = Result<Record, ReadError>> + Send;
 }
 
 /// What [`OrderedLog::record_hash`] returns.
@@ -172,6 +178,17 @@ impl Records {
     /// Wraps a log's own stream.
     pub fn new(records: impl Stream<Item = Result<Record, ReadError>> + Send + 'static) -> Self {
         Self(Box::pin(records))
+    }
+
+    /// What a reader finds, up to its first error.
+    pub(crate) fn of(reader: impl RecordSource) -> Self {
+        Self::new(stream::unfold(Some(reader), async |reader| {
+            let mut reader = reader?;
+            match reader.next().await {
+                Ok(record) => Some((Ok(record), Some(reader))),
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
     }
 }
 

@@ -10,11 +10,10 @@ use raddle_core::ids::{ChannelId, Offset};
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::sync::{oneshot, watch};
 
-use crate::{Append, AppendError, Cause, LogIdentity, Readiness};
+use crate::{Append, AppendError, Cause, LogIdentity, Readiness, lock};
 
 use super::client::Listener;
 use super::failure::{Failure, Reason, WRITE};
-use super::lock;
 use super::producer::{Client, Producer, Producers};
 use super::supervisor::Event;
 

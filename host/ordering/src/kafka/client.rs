@@ -1,8 +1,9 @@
 //! The library's clients: how they are set up, and what they say by themselves.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -10,8 +11,9 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::failure::{Brokers, Failure, Reason};
-use super::lock;
+use crate::lock;
+
+use super::failure::{Brokers, Failure, OpenError, Reason};
 use super::reader::{GATHERING, SILENCE};
 use super::settings::{SaslMechanism, Settings};
 use super::supervisor::Event;
@@ -43,7 +45,42 @@ pub(super) struct Listener {
 
 /// A client's context: what the library calls.
 #[derive(Clone, Debug)]
-pub(super) struct Context(pub std::sync::Arc<Listener>);
+pub(super) struct Context(pub Arc<Listener>);
+
+/// A thread that lets a client speak. Dropping it waits for what the client is saying.
+#[derive(Debug)]
+pub(super) struct Poller {
+    should_stop: Arc<AtomicBool>,
+    /// Taken when it is dropped.
+    thread: Option<JoinHandle<()>>,
+}
+
+// === impl Poller ===
+
+impl Poller {
+    /// Calls `poll` over and over.
+    pub(super) fn start(name: &str, poll: impl Fn() + Send + 'static) -> Result<Self, OpenError> {
+        let should_stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&should_stop);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                poll();
+            }
+        });
+        let thread = thread.map_err(|error| OpenError::Thread { reason: Reason::new(error) })?;
+        Ok(Self { should_stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.should_stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            // Only a bug of the library ends it in a panic.
+            let _ = thread.join();
+        }
+    }
+}
 
 // === impl Listener ===
 

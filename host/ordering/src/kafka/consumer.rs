@@ -4,9 +4,7 @@
 //! serves second readers of other topics too.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use raddle_core::ids::Offset;
@@ -17,9 +15,10 @@ use rdkafka::metadata::Metadata;
 use rdkafka::{Offset as Place, TopicPartitionList};
 use tokio::sync::Notify;
 
-use super::client::{self, Context, Listener};
+use crate::lock;
+
+use super::client::{self, Context, Listener, Poller};
 use super::failure::{Brokers, Failure, OpenError, Reason};
-use super::lock;
 use super::producer::PARTITION;
 use super::settings::Settings;
 
@@ -31,12 +30,12 @@ const IDLE_MAX: usize = 2;
 
 /// A consumer, and the thread that listens to it.
 pub(super) struct Consumer {
+    // Dropped before the client.
+    _poller: Poller,
     client: Arc<BaseConsumer<Context>>,
     listener: Arc<Listener>,
     /// The topics that somebody reads through it.
     taken: Mutex<HashSet<String>>,
-    should_stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// All consumers of a log.
@@ -110,17 +109,11 @@ impl Consumer {
         let client: BaseConsumer<Context> = config
             .create_with_context(Context(Arc::clone(listener)))
             .map_err(|error| OpenError::Client { reason: Reason::new(error) })?;
-        let (client, should_stop) = (Arc::new(client), Arc::new(AtomicBool::new(false)));
-        let (polled, stop) = (Arc::clone(&client), Arc::clone(&should_stop));
-        let thread = std::thread::Builder::new().name("kafka-consumer".to_owned()).spawn(move || {
-            while !stop.load(Ordering::Acquire) {
-                // Records come through queues of their own; what comes here, the context was told.
-                let _ = polled.poll(POLL);
-            }
-        });
-        let thread = thread.map_err(|error| OpenError::Thread { reason: Reason::new(error) })?;
-        let (listener, taken) = (Arc::clone(listener), Mutex::default());
-        Ok(Self { client, listener, taken, should_stop, thread: Some(thread) })
+        let client = Arc::new(client);
+        let polled = Arc::clone(&client);
+        // Records come through queues of their own; what comes here, the context was told.
+        let poller = Poller::start("kafka-consumer", move || drop(polled.poll(POLL)))?;
+        Ok(Self { _poller: poller, client, listener: Arc::clone(listener), taken: Mutex::default() })
     }
 
     fn assign(&self, topic: &str, from: Offset) -> Result<(PartitionQueue<Context>, Arc<Notify>), Failure> {
@@ -174,15 +167,6 @@ impl Consumer {
                 Failure::NoLeader { topic: topic.to_owned(), replicas: Brokers::default() }
             }
             Some(code) => Failure::of_code(code, topic, doing, Reason::new(code)),
-        }
-    }
-}
-
-impl Drop for Consumer {
-    fn drop(&mut self) {
-        self.should_stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }

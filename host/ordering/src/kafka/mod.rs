@@ -45,11 +45,10 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use futures_util::stream;
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::watch;
 
-use crate::{Append, OrderedLog, Readiness, RecordHash, RecordHashFuture, Records};
+use crate::{Append, OrderedLog, Readiness, RecordHash, RecordHashFuture, Records, lock};
 use channel::{Channel, Limits};
 use client::Listener;
 use consumer::Consumers;
@@ -145,13 +144,7 @@ impl OrderedLog for KafkaLog {
 
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
         let reader = Reader::new(Arc::clone(&self.shared), self.channel(channel), from);
-        Records::new(stream::unfold(Some(reader), async |reader| {
-            let mut reader = reader?;
-            match reader.next().await {
-                Ok(record) => Some((Ok(record), Some(reader))),
-                Err(error) => Some((Err(error), None)),
-            }
-        }))
+        Records::of(reader)
     }
 
     fn state(&self, channel: &ChannelId) -> watch::Receiver<Readiness> {
@@ -193,9 +186,4 @@ impl Shared {
     fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
     }
-}
-
-/// Locks, also where another thread panicked: no code that holds one of these locks leaves half a change behind.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,8 +1,6 @@
 //! The producer that all channels share, and its thread.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +14,7 @@ use rdkafka::producer::{
 };
 
 use super::channel::Sent;
-use super::client::{self, Context, Listener};
+use super::client::{self, Context, Listener, Poller};
 use super::failure::{Failure, OpenError, Reason};
 use super::settings::Settings;
 
@@ -33,10 +31,9 @@ const POLL: Duration = Duration::from_millis(500);
 /// A producer, and the thread that hands out its answers.
 #[derive(Debug)]
 pub(super) struct Producer {
+    // Dropped before the client, which gives up what it still has, and answers it, as it is dropped.
+    _poller: Poller,
     client: Arc<Client>,
-    should_stop: Arc<AtomicBool>,
-    /// Taken when the producer is dropped.
-    thread: Option<JoinHandle<()>>,
 }
 
 /// The library's producer.
@@ -78,17 +75,12 @@ impl Producer {
         let delivery = Delivery { context: Context(Arc::clone(listener)), client: OnceLock::new() };
         let client = client::producer(settings).create_with_context(delivery);
         let client = client.map_err(|error| OpenError::Client { reason: Reason::new(error) })?;
-        let (client, should_stop) = (Arc::new(Client(client)), Arc::new(AtomicBool::new(false)));
+        let client = Arc::new(Client(client));
         // Set once, just here.
         let _ = client.0.context().client.set(Arc::downgrade(&client));
-        let (polled, stop) = (Arc::clone(&client), Arc::clone(&should_stop));
-        let thread = std::thread::Builder::new().name("kafka-producer".to_owned()).spawn(move || {
-            while !stop.load(Ordering::Acquire) {
-                polled.0.poll(POLL);
-            }
-        });
-        let thread = thread.map_err(|error| OpenError::Thread { reason: Reason::new(error) })?;
-        Ok(Self { client, should_stop, thread: Some(thread) })
+        let polled = Arc::clone(&client);
+        let poller = Poller::start("kafka-producer", move || polled.0.poll(POLL))?;
+        Ok(Self { _poller: poller, client })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -107,17 +99,6 @@ impl Producer {
             // The thread hands out these answers too.
             let _ = self.client.0.flush(POLL);
         }
-    }
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        self.should_stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            // Only a bug of the library ends it in a panic; all others are answered below.
-            let _ = thread.join();
-        }
-        // The client gives up what it still has, and answers it, as it is dropped.
     }
 }
 

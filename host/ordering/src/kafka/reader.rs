@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::log::RecordSource;
 use crate::{Cause, ReadError, Readiness, Record, RecordHash, TimestampMs};
 
 use super::Shared;
@@ -82,35 +83,6 @@ impl Reader {
             last: None,
             proof: None,
             disturbances,
-        }
-    }
-
-    /// The next record, as soon as it is durable.
-    pub(super) async fn next(&mut self) -> Result<Record, ReadError> {
-        loop {
-            if self.shared.is_closed() {
-                return Err(ReadError::Closed);
-            }
-            self.recheck_now_and_then().await?;
-            let polled = match &self.reading {
-                Some(reading) => poll(reading),
-                None => {
-                    self.attach().await?;
-                    continue;
-                }
-            };
-            match polled {
-                // A queue may still hold what its last reader left.
-                Polled::Record(record) if record.offset < self.next => {}
-                Polled::Record(record) => {
-                    self.next = Offset(record.offset.0.saturating_add(1));
-                    self.proof.get_or_insert_with(|| record.clone());
-                    self.last = Some(record.clone());
-                    return Ok(record);
-                }
-                Polled::Trouble(code) => self.meet(code).await?,
-                Polled::Nothing => self.wait().await?,
-            }
         }
     }
 
@@ -314,6 +286,36 @@ impl Reader {
                     RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => Ok(()),
                     _ => self.wait_for_tick().await,
                 }
+            }
+        }
+    }
+}
+
+impl RecordSource for Reader {
+    async fn next(&mut self) -> Result<Record, ReadError> {
+        loop {
+            if self.shared.is_closed() {
+                return Err(ReadError::Closed);
+            }
+            self.recheck_now_and_then().await?;
+            let polled = match &self.reading {
+                Some(reading) => poll(reading),
+                None => {
+                    self.attach().await?;
+                    continue;
+                }
+            };
+            match polled {
+                // A queue may still hold what its last reader left.
+                Polled::Record(record) if record.offset < self.next => {}
+                Polled::Record(record) => {
+                    self.next = Offset(record.offset.0.saturating_add(1));
+                    self.proof.get_or_insert_with(|| record.clone());
+                    self.last = Some(record.clone());
+                    return Ok(record);
+                }
+                Polled::Trouble(code) => self.meet(code).await?,
+                Polled::Nothing => self.wait().await?,
             }
         }
     }

@@ -7,10 +7,9 @@ use std::sync::{Mutex, OnceLock};
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::watch;
 
-use crate::{AppendError, Cause, ReadError, Readiness, Record};
+use crate::{AppendError, Cause, ReadError, Readiness, Record, lock};
 
 use super::format::Place;
-use super::lock;
 use super::settings::Settings;
 
 /// What each record counts besides its bytes, so that many small ones are bounded too.

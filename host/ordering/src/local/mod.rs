@@ -60,13 +60,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use futures_util::stream;
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::watch;
 
+use crate::log::RecordSource as _;
 use crate::{
     Append, AppendError, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, RecordHash,
-    RecordHashFuture, Records,
+    RecordHashFuture, Records, lock,
 };
 use channel::{Channel, Stop};
 use queue::Queue;
@@ -211,13 +211,7 @@ impl OrderedLog for LocalLog {
 
     fn read(&self, channel: &ChannelId, from: Offset) -> Records {
         let reader = Reader::new(Arc::clone(&self.shared), self.shared.channel(channel), from);
-        Records::new(stream::unfold(Some(reader), async |reader| {
-            let mut reader = reader?;
-            match reader.next().await {
-                Ok(record) => Some((Ok(record), Some(reader))),
-                Err(error) => Some((Err(error), None)),
-            }
-        }))
+        Records::of(reader)
     }
 
     fn state(&self, _: &ChannelId) -> watch::Receiver<Readiness> {
@@ -275,9 +269,4 @@ impl Shared {
         drop(channels);
         self.readiness.send_replace(stop.clone().into());
     }
-}
-
-/// Locks, also where another thread panicked: no code that holds one of these locks leaves half a change behind.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -7,10 +7,9 @@ use bytes::Bytes;
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::oneshot;
 
-use crate::{Append, AppendError};
+use crate::{Append, AppendError, lock};
 
 use super::channel::{Channel, Stop, cost_bytes};
-use super::lock;
 
 /// Records that are not in a transaction yet.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use redb::ReadTransaction;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::log::RecordSource;
 use crate::{Cause, ReadError, Record};
 
 use super::Shared;
@@ -36,8 +37,29 @@ impl Reader {
         Self { shared, tip: channel.watch(), channel, ready: VecDeque::new(), next: from }
     }
 
-    /// The next record, as soon as it is durable.
-    pub(super) async fn next(&mut self) -> Result<Record, ReadError> {
+    /// A chunk of the file, read on a thread that may block.
+    async fn read_file(&self, from: Offset, end: Offset) -> Result<VecDeque<Record>, ReadError> {
+        let (shared, channel) = (Arc::clone(&self.shared), Arc::clone(&self.channel));
+        let read = move || {
+            let read = || read_chunk(&shared, &channel, from, end);
+            catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(Failure::Panicked { doing: READING }))
+        };
+        let chunk = match Handle::try_current() {
+            // The task ends without an answer only where the runtime does.
+            Ok(runtime) => runtime.spawn_blocking(read).await.map_err(|_| ReadError::Closed)?,
+            Err(_) => read(),
+        };
+        match chunk {
+            Ok(Some(records)) => Ok(records),
+            Ok(None) => Err(ReadError::Closed),
+            Err(Failure::Storage { source: redb::Error::DatabaseClosed, .. }) => Err(ReadError::Closed),
+            Err(failure) => Err(ReadError::Unavailable { cause: Cause::new(failure) }),
+        }
+    }
+}
+
+impl RecordSource for Reader {
+    async fn next(&mut self) -> Result<Record, ReadError> {
         loop {
             if let Some(record) = self.ready.pop_front() {
                 self.next = Offset(record.offset.0.saturating_add(1));
@@ -61,26 +83,6 @@ impl Reader {
             } else {
                 self.tip.changed().await.map_err(|_| ReadError::Closed)?;
             }
-        }
-    }
-
-    /// A chunk of the file, read on a thread that may block.
-    async fn read_file(&self, from: Offset, end: Offset) -> Result<VecDeque<Record>, ReadError> {
-        let (shared, channel) = (Arc::clone(&self.shared), Arc::clone(&self.channel));
-        let read = move || {
-            let read = || read_chunk(&shared, &channel, from, end);
-            catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(Failure::Panicked { doing: READING }))
-        };
-        let chunk = match Handle::try_current() {
-            // The task ends without an answer only where the runtime does.
-            Ok(runtime) => runtime.spawn_blocking(read).await.map_err(|_| ReadError::Closed)?,
-            Err(_) => read(),
-        };
-        match chunk {
-            Ok(Some(records)) => Ok(records),
-            Ok(None) => Err(ReadError::Closed),
-            Err(Failure::Storage { source: redb::Error::DatabaseClosed, .. }) => Err(ReadError::Closed),
-            Err(failure) => Err(ReadError::Unavailable { cause: Cause::new(failure) }),
         }
     }
 }

@@ -11,11 +11,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{Offset as Place, TopicPartitionList};
 
+use super::super::client;
 use super::super::failure::{Failure, Reason, WRITE};
 use super::super::producer::{KEY, PARTITION};
 use super::super::settings::Settings;
-use super::super::{client, lock};
 use super::Unseen;
+use crate::lock;
 
 /// How often is looked whether an answer came.
 const POLL: Duration = Duration::from_millis(50);

@@ -87,5 +87,5 @@ fn a_channel_that_is_half_forgotten_is_forgotten_when_it_is_asked_for_again() {
 
 /// The channels that have records.
 fn channels_of(log: &LocalLog) -> Vec<ChannelId> {
-    super::super::lock(&log.shared.channels).by_id.keys().cloned().collect()
+    crate::lock(&log.shared.channels).by_id.keys().cloned().collect()
 }
