@@ -24,6 +24,14 @@ fn path(home: &TempDir) -> PathBuf {
     home.path().join("log.redb")
 }
 
+impl Local {
+    fn with(settings: Settings) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let log = LocalLog::create(&path(&home), &settings, system_clock()).unwrap();
+        Self { log, settings, home, channels: AtomicUsize::new(0) }
+    }
+}
+
 impl Subject for Local {
     fn log(&self) -> &dyn OrderedLog {
         &self.log
@@ -34,10 +42,7 @@ impl Subject for Local {
     }
 
     fn limited(max_record_bytes: u64) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let settings = Settings { cache_bytes: 4 << 20, max_record_bytes, ..Settings::default() };
-        let log = LocalLog::create(&path(&home), &settings, system_clock()).unwrap();
-        Self { log, settings, home, channels: AtomicUsize::new(0) }
+        Self::with(Settings { cache_bytes: 4 << 20, max_record_bytes, ..Settings::default() })
     }
 
     fn reopen(self, see: impl FnOnce()) -> Self {
@@ -61,3 +66,12 @@ macro_rules! tests {
 }
 
 for_each_test!(tests);
+
+/// Memory has a few records, so that readers change between it and the file.
+#[test]
+fn readers_that_change_between_memory_and_file_see_every_record_once_and_in_order() {
+    let settings = Settings { cache_bytes: 4 << 20, tail_bytes: 20_000, ..Settings::default() };
+    conformance::readers_see_every_record_once_and_in_order_from_any_place_while_others_write(Local::with(
+        settings,
+    ));
+}

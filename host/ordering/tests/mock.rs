@@ -1,9 +1,13 @@
 //! The Kafka log against the library's own mock of a cluster, which fails as it is told to.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[path = "conformance/patience.rs"]
+mod patience;
+
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use patience::block_on;
 use raddle_core::ids::{ChannelId, Offset};
 use raddle_ordering::kafka::{KafkaLog, Retry, Settings};
 use raddle_ordering::{AppendError, OrderedLog as _, Readiness};
@@ -11,15 +15,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-/// After this a test that waits for something has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 type Mock = MockCluster<'static, DefaultProducerContext>;
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("nothing happens") })
-}
 
 fn channel() -> ChannelId {
     ChannelId("mychannel".into())

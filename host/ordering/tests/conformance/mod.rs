@@ -1,8 +1,9 @@
 //! What every ordered log does, whatever its engine: the same tests for each, over the trait alone.
 
+mod patience;
+
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -11,8 +12,7 @@ use raddle_ordering::{
     Anchor, AppendError, LogIdentity, Mismatch, OrderedLog, ReadError, Readiness, Record, RecordHash, Records,
 };
 
-/// After this a test that waits for something has failed.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub use patience::block_on;
 
 /// A log under test. Its channels are new, and begin with offset 0.
 pub trait Subject {
@@ -49,11 +49,6 @@ macro_rules! for_each_test {
 }
 
 // === helpers ===
-
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("nothing happens") })
-}
 
 /// What a stream shows without waiting for more.
 pub fn shown_at_once(records: &mut Records) -> Poll<Option<Result<Record, ReadError>>> {

@@ -12,37 +12,6 @@ fn value(place: usize) -> Bytes {
 }
 
 #[test]
-fn readers_that_change_between_memory_and_file_see_every_record_once_and_in_order() {
-    const RECORDS: usize = 600;
-    let home = Home::new();
-    // A tail of a few records, so that readers change between memory and file.
-    let settings = Settings { tail_bytes: 20_000, ..settings() };
-    let log = LocalLog::create(&home.path(), &settings, clock_at(1)).unwrap();
-    let one = channel("one");
-    for place in 0..50 {
-        append(&log, &one, value(place)).unwrap();
-    }
-    std::thread::scope(|scope| {
-        for from in [0, 1, 25, 49, 50] {
-            let (log, one) = (&log, &one);
-            scope.spawn(move || {
-                let records = read(log, one, from, RECORDS - usize::try_from(from).unwrap());
-                for (record, offset) in records.iter().zip(from..) {
-                    assert_eq!(record.offset, Offset(offset));
-                    assert_eq!(record.value, value(usize::try_from(offset).unwrap()));
-                }
-            });
-        }
-        for start in (50..RECORDS).step_by(10) {
-            let appends: Vec<_> = (start..start + 10).map(|place| log.append(&one, value(place))).collect();
-            for append in appends {
-                block_on(append).unwrap();
-            }
-        }
-    });
-}
-
-#[test]
 fn records_that_were_taken_away_are_gone_and_the_rest_is_there() {
     let home = Home::new();
     let log = home.create();
