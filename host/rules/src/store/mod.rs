@@ -23,6 +23,7 @@ pub use self::profile::Profile1;
 use self::registry::{Busy, Registry};
 use crate::admission::CustomFilter;
 use crate::artifact::{Artifact, ArtifactCache, ArtifactKey, CompileLimits, Compiler, EngineKey};
+use crate::check::Checked;
 use crate::engine::{BatchEngine, FilterEngine};
 use crate::log::NoLog;
 use crate::module::{BatchCode, BatchModule, FilterCode, FilterModule, LoadError, checked};
@@ -133,18 +134,9 @@ impl ModuleStore {
         effort: Effort,
     ) -> Result<CustomFilter, PrepareError> {
         let (limits, settings) = self.fit(spec, Kind::Filter)?;
-        let ask = self.filters.ask(spec.digest);
-        let in_use = self.filters.get(spec.digest);
-        let make = || {
-            let checked = checked(Kind::Filter.into(), &spec.component)?;
-            self.make(&self.filter_engine.engine, spec, effort, |component| {
-                self.filter_engine.link(checked, spec.digest, component)
-            })
-        };
-        let code = match in_use {
-            Some(code) => code,
-            None => self.in_turn(channel, effort, || ask.get_or_make(effort, make))?,
-        };
+        let engine = &self.filter_engine;
+        let link = |checked, component: &_| engine.link(checked, spec.digest, component);
+        let code = self.code(channel, spec, effort, &self.filters, &engine.engine, link)?;
         let module = FilterModule::new(&spec.name, code);
         Ok(CustomFilter { name: spec.name.clone(), order: spec.order, module, settings, limits })
     }
@@ -161,18 +153,9 @@ impl ModuleStore {
         effort: Effort,
     ) -> Result<CustomBatchPolicy, PrepareError> {
         let (limits, settings) = self.fit(spec, Kind::BatchPolicy)?;
-        let ask = self.batch_policies.ask(spec.digest);
-        let in_use = self.batch_policies.get(spec.digest);
-        let make = || {
-            let checked = checked(Kind::BatchPolicy.into(), &spec.component)?;
-            self.make(&self.batch_engine.engine, spec, effort, |component| {
-                self.batch_engine.link(checked, spec.digest, component)
-            })
-        };
-        let code = match in_use {
-            Some(code) => code,
-            None => self.in_turn(channel, effort, || ask.get_or_make(effort, make))?,
-        };
+        let engine = &self.batch_engine;
+        let link = |checked, component: &_| engine.link(checked, spec.digest, component);
+        let code = self.code(channel, spec, effort, &self.batch_policies, &engine.engine, link)?;
         let module = BatchModule::new(&spec.name, code);
         Ok(CustomBatchPolicy { module, settings, limits })
     }
@@ -208,6 +191,27 @@ impl ModuleStore {
             Kind::BatchPolicy => self.batch_policies.get(spec.digest).map(|code| code.about.checked),
         };
         profile::fit(spec, wanted, known)
+    }
+
+    /// The machine code of a module that fits: what is in use, or what is made now.
+    fn code<T>(
+        &self,
+        channel: &str,
+        spec: &Spec,
+        effort: Effort,
+        registry: &Registry<T>,
+        engine: &Engine,
+        link: impl Fn(Checked, &Component) -> Result<T, LoadError>,
+    ) -> Result<Arc<T>, PrepareError> {
+        let ask = registry.ask(spec.digest);
+        if let Some(in_use) = registry.get(spec.digest) {
+            return Ok(in_use);
+        }
+        let make = || {
+            let checked = checked(spec.kind.into(), &spec.component)?;
+            self.make(engine, spec, effort, |component| link(checked, component))
+        };
+        self.in_turn(channel, effort, || ask.get_or_make(effort, make))
     }
 
     /// Lets what is to be installed wait for its turn, before it holds anything that others may wait for.
