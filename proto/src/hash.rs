@@ -1,9 +1,21 @@
 //! Hashes that chain blocks together.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 digest.
 pub type Sha256Hash = [u8; 32];
+
+/// Two lower-case hexadecimal digits for each byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
 
 const TAG_INTEGER: u8 = 0x02;
 const TAG_OCTET_STRING: u8 = 0x04;
@@ -110,6 +122,11 @@ mod tests {
     fn a_header_is_one_sequence() {
         let der = block_header_bytes(200, &[], &[0xaa; 2]);
         assert_eq!(der, [0x30, 10, 2, 2, 0, 200, 4, 0, 4, 2, 0xaa, 0xaa]);
+    }
+
+    #[test]
+    fn digits_are_lower_case_and_two_for_each_byte() {
+        assert_eq!(hex(&[0, 7, 0xab, 0xff]), "0007abff");
     }
 
     #[test]

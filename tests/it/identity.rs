@@ -20,6 +20,7 @@ use raddle_core::access::PolicyVerdict;
 use raddle_core::bundle::read_genesis;
 use raddle_core::policy::{CHANNEL_READERS, CHANNEL_WRITERS};
 use raddle_proto::common::{self, HeaderType};
+use raddle_proto::hash::hex;
 use raddle_proto::orderer::seek_position::Type;
 use raddle_proto::orderer::{SeekInfo, SeekNewest, SeekPosition};
 use raddle_proto::wire::{self, Envelope};
@@ -52,8 +53,7 @@ fn an_envelope_says_what_it_was_given_and_its_tx_id_is_of_nonce_and_creator() {
     );
     let hash =
         digest(&SHA256, &[signature_header.nonce.as_ref(), signature_header.creator.as_ref()].concat());
-    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(header.tx_id, hex);
+    assert_eq!(header.tx_id, hex(hash.as_ref()));
     let payload = common::Payload::decode(envelope.payload().clone()).unwrap();
     assert_eq!(payload.data.as_ref(), b"data");
     let again = signer.envelope(&channel(), HeaderType::EndorserTransaction, b"data".as_slice(), at).unwrap();

@@ -12,6 +12,7 @@ use raddle::orderer::{LEDGERS, Orderer, OrdererSettings};
 use raddle::pull::{JoinBlock, Pull};
 use raddle_core::ids::BlockNumber;
 use raddle_proto::common;
+use raddle_proto::hash::hex;
 use raddle_proto::wire::{Class, KafkaMessage};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -142,7 +143,7 @@ async fn another_log_halts_the_channel_with_what_is_here_and_what_is_there() {
     changed[at] = changed[at - 200].clone();
     assert!(is_new_envelope(&changed[at]));
     let hash = raddle::client::block_hash(recorded.blocks[tip].header.as_ref().unwrap());
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&hash);
     halts(
         &recorded,
         tip,

@@ -1,13 +1,11 @@
 //! What makes a block the next one of a channel.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use raddle_core::block::BlockHash;
 use raddle_core::chain::ChainState;
 use raddle_core::ids::BlockNumber;
 use raddle_proto::common;
-use raddle_proto::hash;
+use raddle_proto::hash::{self, hex};
 use raddle_proto::wire::{WireError, go_decode};
 
 use crate::NewBlock;
@@ -186,13 +184,4 @@ fn check_state(
         return Err(fault("last_config", state.last_config.to_string(), expected));
     }
     Ok(())
-}
-
-/// Two hexadecimal digits a byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

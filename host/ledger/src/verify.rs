@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use raddle_core::ids::BlockNumber;
+use raddle_proto::hash::hex;
 
-use crate::check::{Place, hex};
+use crate::check::Place;
 use crate::failure::{Damage, ReadError};
 use crate::shared::Shared;
 

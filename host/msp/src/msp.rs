@@ -212,7 +212,7 @@ impl Msp {
     /// The hash that names an identity, lower-case hexadecimal.
     pub(crate) fn digest_of(&self, certificate: &Certificate) -> Result<String, IdentityError> {
         let hash = self.identity_hash.clone().map_err(IdentityError::Hash)?;
-        Ok(crate::hash::hex(&hash.of([certificate.der().as_ref()])))
+        Ok(raddle_proto::hash::hex(&hash.of([certificate.der().as_ref()])))
     }
 
     /// Checks that the certificate's key is of a kind that Fabric imports.

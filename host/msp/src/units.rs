@@ -42,7 +42,7 @@ struct Units<'a>(&'a [OrganizationalUnit]);
 impl fmt::Display for Units<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = self.0.iter().map(|unit| {
-            let certifiers = crate::hash::hex(unit.certifiers_identifier.get(..8).unwrap_or_default());
+            let certifiers = raddle_proto::hash::hex(unit.certifiers_identifier.get(..8).unwrap_or_default());
             format!("{}({})", unit.name, certifiers.to_uppercase())
         });
         write!(formatter, "[{}]", units.collect::<Vec<_>>().join(" "))

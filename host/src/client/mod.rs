@@ -33,7 +33,7 @@ pub use deliver::{Deliveries, Place, range};
 pub use error::{ClientError, Detail, Refusal};
 pub use fault::{BlockFault, ConfigFault};
 pub use participation::{ChannelStanding, list_channels};
-pub(crate) use verify::hex;
+pub(crate) use verify::envelopes;
 pub use verify::{Config, Verifier, Vouched, block_hash, config_in_force, last_config, offsets};
 pub use wire::{ClientTls, WireFault};
 

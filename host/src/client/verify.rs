@@ -10,7 +10,7 @@ use raddle_core::bundle::read_config_envelope;
 use raddle_core::ids::ChannelId;
 use raddle_core::policy::{BLOCK_VALIDATION, SignedDataError};
 use raddle_proto::common::{self, BlockMetadataIndex, HeaderType};
-use raddle_proto::hash::{Sha256Hash, block_data_hash, block_header_hash};
+use raddle_proto::hash::{Sha256Hash, block_data_hash, block_header_hash, hex};
 use raddle_proto::orderer;
 use raddle_proto::wire::{self, Envelope, go_decode};
 
@@ -293,13 +293,9 @@ fn first_envelope(block: &common::Block) -> Option<Envelope> {
     Envelope::unmarshal(envelopes(block).first()?.clone()).ok()
 }
 
-fn envelopes(block: &common::Block) -> &[bytes::Bytes] {
+/// A block's envelopes, as they are marshalled.
+pub(crate) fn envelopes(block: &common::Block) -> &[bytes::Bytes] {
     block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use aws_lc_rs::digest::{SHA256, digest};
 use hyper_util::rt::TokioIo;
 use raddle_serve::tapped::{Tap, Tapped, news};
-use raddle_serve::tls::{Authorities, KeyPair, plain_names};
+use raddle_serve::tls::{Authorities, KeyPair, in_words, plain_names};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::SingleCertAndKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, RootCertStore};
@@ -42,7 +42,7 @@ pub enum WireFault {
     #[error("none of the authorities that were named issued its certificate")]
     UnknownAuthority,
     /// Its certificate is for other names.
-    #[error("its certificate is for {}, and {asked} was asked for", names(has))]
+    #[error("its certificate is for {}, and {asked} was asked for", in_words(has))]
     WrongName {
         /// The host of the address.
         asked: String,
@@ -64,10 +64,6 @@ pub enum WireFault {
     /// Something else went wrong with TLS.
     #[error("TLS failed: {0}")]
     Other(String),
-}
-
-fn names(has: &[String]) -> String {
-    if has.is_empty() { "no name at all".to_owned() } else { has.join(", ") }
 }
 
 /// What went wrong on a connection that stood, once it is known.

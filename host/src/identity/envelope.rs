@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use raddle_core::ids::ChannelId;
 use raddle_proto::common::HeaderType;
+use raddle_proto::hash::hex;
 use raddle_proto::wire::Envelope;
 use raddle_proto::{common, orderer};
 
@@ -97,5 +98,5 @@ impl Signer {
 /// Source: fabric v2.5.16 `protoutil/proputils.go` `ComputeTxID`.
 pub(crate) fn tx_id(header: &common::SignatureHeader) -> String {
     let hash = digest(&SHA256, &[header.nonce.as_ref(), header.creator.as_ref()].concat());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.as_ref())
 }

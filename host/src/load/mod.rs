@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -294,8 +295,7 @@ fn measured(
 }
 
 /// What this process has used of the processors.
-fn cpu() -> Duration {
-    use nix::sys::resource::{UsageWho, getrusage};
+pub(crate) fn cpu() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
     let time = |value: nix::sys::time::TimeVal| {
         Duration::new(value.tv_sec().unsigned_abs(), 0)

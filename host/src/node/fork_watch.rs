@@ -19,7 +19,7 @@ use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_core::policy::BLOCK_VALIDATION;
 use raddle_ledger::ReadError;
 use raddle_proto::common;
-use raddle_proto::hash::Sha256Hash;
+use raddle_proto::hash::{Sha256Hash, hex};
 use raddle_proto::orderer::SeekInfo;
 use raddle_proto::orderer::seek_info::{SeekContentType, SeekErrorResponse};
 use raddle_serve::clock::Clock;
@@ -29,7 +29,7 @@ use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::channel::Channel;
 use super::registrar::Registrar;
-use crate::client::{Client, ClientError, Patience, Place, WireFault, block_hash, hex, range};
+use crate::client::{Client, ClientError, Patience, Place, WireFault, block_hash, range};
 use crate::identity::{Signer, SignerError};
 use crate::pull::Upstream;
 

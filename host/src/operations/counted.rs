@@ -4,13 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use raddle_core::chain::Note;
 use raddle_core::cutter::CutReason;
 use raddle_core::ids::ChannelId;
-use raddle_serve::metrics::Metrics;
+use raddle_serve::metrics::{Metrics, registered};
 
 use crate::node::{Committed, Observer};
 
@@ -213,11 +212,6 @@ const fn note_name(note: &Note) -> &'static str {
         Note::BatchPolicyFault { .. } => "batch_policy_fault",
         _ => "other",
     }
-}
-
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, all: C) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(all.clone()))?;
-    Ok(all)
 }
 
 /// An observer that has everything counted, and tells another one.

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 use raddle_core::bundle::CurrentConfig;
 use raddle_core::ids::{BlockNumber, ChannelId};
 use raddle_proto::common::{self, ConfigGroup};
-use raddle_proto::hash::Sha256Hash;
+use raddle_proto::hash::{Sha256Hash, hex};
 use raddle_proto::orderer::SeekInfo;
 use raddle_proto::orderer::seek_info::SeekErrorResponse;
 use raddle_proto::wire::go_decode;
 use tokio::sync::mpsc;
 
 use super::{Pull, SourceFault, Told};
-use crate::client::{BlockFault, Client, ClientError, Deliveries, Place, block_hash, hex, range};
+use crate::client::{BlockFault, Client, ClientError, Deliveries, Place, block_hash, range};
 use crate::identity::Signer;
 
 /// The orderers that a channel's config names, this node apart, which listens on `own_port`.

@@ -9,12 +9,12 @@ use raddle_core::chain::ChainState;
 use raddle_core::ids::{BlockNumber, Offset};
 use raddle_ledger::{Ledger, NewBlock};
 use raddle_proto::common;
-use raddle_proto::hash::Sha256Hash;
+use raddle_proto::hash::{Sha256Hash, hex};
 use raddle_proto::orderer::KafkaMetadata;
 use tokio::sync::{mpsc, watch};
 
 use super::{JoinBlock, PullError, SourceFault, hidden};
-use crate::client::{BlockFault, Config, Verifier, block_hash, hex, offsets};
+use crate::client::{BlockFault, Config, Verifier, block_hash, offsets};
 use crate::node::Ledgers;
 
 /// Blocks that may wait for the writer. Each has at most the bytes that a message may have.

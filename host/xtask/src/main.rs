@@ -1,5 +1,6 @@
 //! `cargo xtask`: the repository's own tasks.
 
+mod digest;
 mod guests;
 mod links;
 mod release;

@@ -13,7 +13,7 @@ use raddle_core::block::{BlockHash, UnsignedBlock};
 use raddle_core::ids::{BlockNumber, ChannelId};
 use raddle_ledger::{Ledger, Settings};
 use raddle_proto::common;
-use raddle_proto::hash::block_data_hash;
+use raddle_proto::hash::{block_data_hash, hex};
 use tempfile::TempDir;
 
 use super::block::{flip, flip_signature};
@@ -133,7 +133,7 @@ fn orderers_of_other_chains_are_found_out_before_a_block_is_pulled() {
     let double = Double::of_mychannel(|blocks| blocks.truncate(JOINED));
     keeps(&double, 1, "its newest block is 117, the channel is joined by block 118", 0);
     let double = Double::of_mychannel(|blocks| fork(blocks, JOINED));
-    let theirs = hex(&Recorded::mychannel().blocks[JOINED]);
+    let theirs = hash_of(&Recorded::mychannel().blocks[JOINED]);
     keeps(&double, 1, "its block 118 has hash ", 0);
     let folder = node();
     let said = join(folder.path(), &[&double.address]).ill(1, "failed RDL-4015  ");
@@ -211,7 +211,7 @@ fn blocks_of_an_orderer_that_lied_and_left_are_told_from_those_of_another() {
     join(folder.path(), &[&forged.address]).ill(3, "failed RDL-4015  ");
     let fair = Double::of_mychannel(|_| {});
     let said = join(folder.path(), &[&fair.address]).ill(1, "failed RDL-4015  ");
-    let theirs = hex(&Recorded::mychannel().blocks[10]);
+    let theirs = hash_of(&Recorded::mychannel().blocks[10]);
     let says = format!("its block 10 has hash {theirs}, the one that is kept from an earlier source has ");
     assert!(said.contains(&says), "{said}");
     assert!(said.contains("remove ./state/ledgers/.joining-mychannel"), "{said}");
@@ -290,8 +290,8 @@ fn what_cannot_be_pulled_is_refused_before_anybody_is_asked() {
 
 // === chains that never were ===
 
-fn hex(block: &common::Block) -> String {
-    block_hash(block.header.as_ref().unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+fn hash_of(block: &common::Block) -> String {
+    hex(&block_hash(block.header.as_ref().unwrap()))
 }
 
 /// Puts another block at this place, of the same config, that would be valid but for its signatures.

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raddle_core::chain::ChainState;
 use raddle_core::ids::{BlockNumber, ChannelId};
+use raddle_proto::hash::hex;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use crate::Stored;
 use crate::blocks::{self, Head};
-use crate::check::{Place, hex};
+use crate::check::Place;
 use crate::failure::{Damage, Failure};
 use crate::format::{self, Contents, FORMAT, Unfit};
 use crate::held::Held;

@@ -35,7 +35,7 @@ fn what_does_not_follow_is_refused_and_nothing_of_it_is_there() {
         new
     };
     let zeros = "00".repeat(32);
-    let hash = |number: usize| crate::check::hex(&blocks[number].state.tip_hash.0);
+    let hash = |number: usize| hash::hex(&blocks[number].state.tip_hash.0);
     let cases = [
         (NewBlock { block: "no block".into(), ..blocks[4].clone() }, "it is not a block: ".to_owned()),
         (change(&blocks[4], |it| it.header = None), "it has no header".to_owned()),

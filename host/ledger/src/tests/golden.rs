@@ -1,11 +1,11 @@
 //! The files' format, byte by byte: what one version writes, all later ones of this format read.
 
+use raddle_proto::hash::hex;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use sha2::{Digest, Sha256};
 
 use super::disk::Disk;
 use super::*;
-use crate::check::hex;
 
 /// The rows of the index after three recorded blocks, with values that can be told apart: each field of the chain state
 /// and of the place in the ordered log on a line of its own.

@@ -137,7 +137,7 @@ fn others() -> Vec<(Spoil, String)> {
 
 /// What is damaged.
 fn damaged() -> Vec<(Spoil, String)> {
-    let tip_hash = crate::check::hex(&recorded()[9].state.tip_hash.0);
+    let tip_hash = hash::hex(&recorded()[9].state.tip_hash.0);
     let cases: Vec<(Spoil, String)> = vec![
         (Box::new(|home| fs::remove_file(home.file("blocks")).unwrap()), "its file blocks is missing".into()),
         (

@@ -212,7 +212,7 @@ fn compare_identity(
     assert_eq!(identity.expires_at(), case.expires_at, "{}", what("expires at"));
     let units = identity.organizational_units().iter();
     let ours: Vec<_> =
-        units.map(|unit| (unit.name.clone(), crate::hash::hex(&unit.certifiers_identifier))).collect();
+        units.map(|unit| (unit.name.clone(), raddle_proto::hash::hex(&unit.certifiers_identifier))).collect();
     let theirs: Vec<_> = case.units.iter().map(|unit| (unit.name.clone(), unit.certifiers.clone())).collect();
     assert_eq!(ours, theirs, "{}", what("units"));
     differences.compare(|| what("validate"), &case.validate, &said(identity.validate()));

@@ -87,7 +87,9 @@ fn pem_is_read_as_go_reads_it() {
     for case in &all {
         let ours = pem::first_block(&case.text.0).map(|block| {
             let text = [block.label.as_slice(), b"\n", &block.bytes].concat();
-            crate::hash::hex(&aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref()[..8])
+            raddle_proto::hash::hex(
+                &aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref()[..8],
+            )
         });
         differences.compare(|| format!("{:?}", case.text.0), &case.sum, &ours.unwrap_or_default());
     }

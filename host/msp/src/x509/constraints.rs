@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use raddle_proto::go_text::{quoted, quoted_bytes};
+use raddle_proto::hash::hex;
 
 use super::certificate::Certificate;
 use super::der::{Reader, tag};
@@ -13,7 +14,6 @@ use super::error::ParseError;
 use super::extensions::{AltNames, Uri, ascii};
 use super::names::{Mailbox, is_domain};
 use super::path::Path;
-use crate::hash::hex;
 
 /// What one certificate allows and forbids below it.
 #[derive(Clone, Debug, Default)]

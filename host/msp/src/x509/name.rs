@@ -117,7 +117,7 @@ impl Attribute {
         let is_printable = self.value.bytes().all(|byte| is_printable(byte) && byte != b'*' && byte != b'&');
         let tag = if is_printable { tag::PRINTABLE_STRING } else { tag::UTF8_STRING };
         let kind = Oid::new(&self.kind).map(|oid| oid.to_string()).unwrap_or_default();
-        format!("{kind}=#{}", crate::hash::hex(&encode(tag, self.value.as_bytes())))
+        format!("{kind}=#{}", raddle_proto::hash::hex(&encode(tag, self.value.as_bytes())))
     }
 }
 

@@ -24,7 +24,7 @@ impl Serial {
 
 impl fmt::LowerHex for Serial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = crate::hash::hex(&self.octets);
+        let digits = raddle_proto::hash::hex(&self.octets);
         let digits = digits.trim_start_matches('0');
         formatter.write_str(if digits.is_empty() { "0" } else { digits })
     }

@@ -89,7 +89,15 @@ fn histograms(
     registered(registry, HistogramVec::new(HistogramOpts::new(name, help), labels)?)
 }
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, all: C) -> Result<C, prometheus::Error> {
+/// What it is given, once it stands in the registry.
+///
+/// # Errors
+///
+/// The registry has another of that name: our bug.
+pub fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    all: C,
+) -> Result<C, prometheus::Error> {
     registry.register(Box::new(all.clone()))?;
     Ok(all)
 }

@@ -98,6 +98,12 @@ pub fn plain_names(presented: &[String]) -> Vec<String> {
     presented.iter().map(|name| inner(name).unwrap_or_else(|| name.clone())).collect()
 }
 
+/// Those names in a sentence.
+#[must_use]
+pub fn in_words(names: &[String]) -> String {
+    if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") }
+}
+
 impl HandshakeError {
     pub(super) fn new(error: &io::Error, known: &Known<'_>) -> Self {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());

@@ -25,7 +25,7 @@ mod stream;
 
 pub use acceptor::{Acceptor, Protocol, TlsSettings};
 pub use clients::{ClientAuthorities, Clients, Trust};
-pub use failure::{HandshakeError, plain_names};
+pub use failure::{HandshakeError, in_words, plain_names};
 pub(crate) use incoming::secured;
 pub use material::{Authorities, AuthorityFault, KeyPair, KeyPairError};
 pub use seen::{NotTaken, protocol_versions};

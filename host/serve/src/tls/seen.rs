@@ -10,7 +10,7 @@ use rustls::{
 };
 use rustls_pki_types::{ServerName, UnixTime};
 
-use super::{Authorities, KeyPair, plain_names};
+use super::{Authorities, KeyPair, in_words, plain_names};
 
 /// Why a client does not take a listener's certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum NotTaken {
     #[error("it has expired, or an authority above it has")]
     Expired,
     /// It is not made for the name that was asked for.
-    #[error("it is made for {}, not for {asked}", names(.has))]
+    #[error("it is made for {}, not for {asked}", in_words(.has))]
     OtherName {
         /// What was asked for.
         asked: String,
@@ -33,10 +33,6 @@ pub enum NotTaken {
     /// Something else.
     #[error("{0}")]
     Other(String),
-}
-
-fn names(has: &[String]) -> String {
-    if has.is_empty() { "no name at all".to_owned() } else { has.join(", ") }
 }
 
 /// The versions of TLS that listeners and clients speak, the oldest first, as people name them.

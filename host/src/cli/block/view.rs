@@ -7,11 +7,12 @@ use prost::Message as _;
 use raddle_core::ids::ChannelId;
 use raddle_msp::ClaimedIdentity;
 use raddle_proto::common::{self, HeaderType};
+use raddle_proto::hash::hex;
 use raddle_proto::msp;
 use raddle_proto::wire::{self, Envelope, go_decode};
 use serde::Serialize;
 
-use crate::client::{Vouched, block_hash, hex, last_config, offsets};
+use crate::client::{Vouched, block_hash, envelopes, last_config, offsets};
 
 /// A block that was verified.
 #[derive(Serialize)]
@@ -143,7 +144,7 @@ impl BlockView {
         is_on_a_log: bool,
     ) -> Self {
         let entries = block.metadata.as_ref().map(|it| it.metadata.as_slice()).unwrap_or_default();
-        let data = block.data.as_ref().map(|it| it.data.as_slice()).unwrap_or_default();
+        let data = envelopes(block);
         let offsets = offsets(block).filter(|_| is_on_a_log).map(|it| OffsetsView {
             last_persisted: it.last_offset_persisted,
             last_original_processed: it.last_original_offset_processed,

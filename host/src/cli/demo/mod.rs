@@ -11,7 +11,6 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
 use raddle_rules::shipped::{BATCH_COUNT_AND_BYTES, FILTERS};
 use raddle_serve::server::ServerSettings;
 use tokio::time::timeout;
@@ -19,6 +18,7 @@ use tokio::time::timeout;
 use super::report::{emphasis, table};
 use super::{Code, Exit, Failure, compile_worker, program};
 use crate::client::{Client, Patience};
+use crate::load::cpu;
 use crate::logs::Mapping;
 use crate::node::{NodeSettings, Used};
 use crate::orderer::{Orderer, OrdererSettings};
@@ -175,15 +175,4 @@ fn tell_cost(sent: &Sent, cpu: Duration, before: Used, after: Used) {
         microseconds(policy),
         share(policy)
     );
-}
-
-/// What this process has used of the processors.
-fn cpu() -> Duration {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
-    let time = |time: nix::sys::time::TimeVal| {
-        let seconds = u64::try_from(time.tv_sec()).unwrap_or_default();
-        Duration::from_secs(seconds)
-            + Duration::from_micros(u64::try_from(time.tv_usec()).unwrap_or_default())
-    };
-    time(usage.user_time()) + time(usage.system_time())
 }

@@ -19,7 +19,7 @@ use crate::cli::channel::current;
 use crate::cli::connection::{Flags, block_on};
 use crate::cli::output::{count, print, printable};
 use crate::cli::{Code, Exit, Failure, compile_worker, files};
-use crate::client::Place;
+use crate::client::{Place, envelopes};
 use crate::workbench::changes::{Change, Comparison, NotCompared, present_cuts};
 use crate::workbench::replay::{Batch, Cuts, Judged, Judging, RealBlock, ReplayFault, cuts, normal};
 use crate::workbench::{Spent, Workbench};
@@ -372,7 +372,7 @@ fn cut_summary(cuts: &Cuts, spent: &Spent, present: &Cuts, blocks: usize) -> Str
 fn real(block: &common::Block) -> RealBlock {
     RealBlock {
         number: block.header.as_ref().map_or(0, |header| header.number),
-        envelopes: block.data.as_ref().map(|data| data.data.clone()).unwrap_or_default(),
+        envelopes: envelopes(block).to_vec(),
     }
 }
 

@@ -16,12 +16,13 @@ use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_ledger::Ledger;
 use raddle_ordering::{OrderedLog, ReadError, Record};
 use raddle_proto::common;
+use raddle_proto::hash::hex;
 use raddle_proto::wire::{Envelope, KafkaMessage};
 use tokio::time::{Instant, sleep};
 
 use super::place::ASK_AGAIN;
 use super::{Driver, Ended, Halt};
-use crate::client::{BlockFault, block_hash, hex, last_config, offsets};
+use crate::client::{BlockFault, block_hash, envelopes, last_config, offsets};
 
 /// How many blocks before the last one are looked at first for one whose metadata leave nothing out.
 const BLOCKS_BACK: u64 = 16;
@@ -244,10 +245,6 @@ fn block(ledger: &Ledger, number: BlockNumber) -> Result<common::Block, NotTaken
 
 fn number_of(block: &common::Block) -> BlockNumber {
     BlockNumber(block.header.as_ref().map(|header| header.number).unwrap_or_default())
-}
-
-fn envelopes(block: &common::Block) -> &[bytes::Bytes] {
-    block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
 }
 
 fn offsets_of(block: &common::Block) -> Result<Offsets, NotTakenOver> {

@@ -13,9 +13,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
-use sha2::{Digest, Sha256};
 
-use super::sources::hex;
+use crate::digest::sha256;
 
 /// The file's first line.
 const HEADER: &str = "# Written by `cargo xtask guests`, checked by `cargo xtask guests --check`.";
@@ -43,7 +42,7 @@ pub struct Entry {
 impl Entry {
     /// The entry of a component with these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.len(), sha256: hex(&Sha256::digest(bytes)) }
+        Self { bytes: bytes.len(), sha256: sha256(bytes) }
     }
 }
 
@@ -119,7 +118,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         let manifest = Manifest {
             toolchain: "rustc 1.96.0 (abc 2026-05-25), std from source, LLD 22".into(),
-            sources: hex(&[7; 32]),
+            sources: "07".repeat(32),
             components: [
                 ("a.wasm".to_owned(), Entry::of(b"one")),
                 ("hostile/b.wasm".to_owned(), Entry::of(b"")),

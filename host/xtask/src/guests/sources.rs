@@ -8,6 +8,8 @@ use anyhow::Context;
 use raddle_author::toolchain;
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
+
 /// The contract that guests are built against.
 const WIT: &str = "proto/wit/world.wit";
 
@@ -78,11 +80,6 @@ fn collect(
         }
     }
     Ok(())
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

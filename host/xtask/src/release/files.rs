@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use sha2::{Digest, Sha256};
+
+use crate::digest::sha256;
 
 /// The file with the sums of the others.
 pub const SUMS: &str = "SHA256SUMS";
@@ -57,7 +58,7 @@ impl Files {
     /// SHA-256 of each file below a folder, in lower-case hexadecimal, in the order of the paths.
     pub fn digests(&self, folder: &str) -> impl Iterator<Item = (&str, String)> {
         let below = self.0.iter().filter(move |(path, _)| path.starts_with(folder));
-        below.map(|(path, file)| (path.as_str(), digest(&file.bytes)))
+        below.map(|(path, file)| (path.as_str(), sha256(&file.bytes)))
     }
 
     /// What `sha256sum --check` reads: every file but the sums themselves.
@@ -104,13 +105,6 @@ pub fn may_be_replaced(folder: &Path) -> anyhow::Result<()> {
     let is_free = !folder.exists() || folder.join(SUMS).is_file() || fs::read_dir(folder)?.next().is_none();
     ensure!(is_free, "{} holds something that is no release; name another folder", folder.display());
     Ok(())
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
