@@ -1,7 +1,6 @@
 //! The socket on which operators are served.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -9,7 +8,6 @@ use tokio::net::TcpListener;
 
 use super::{Operations, handlers};
 use crate::channels::BoxFuture;
-use crate::server::{Server, ServerError};
 use crate::tls::Acceptor;
 use crate::web::{self, Answer, Asked, Site, WebServer};
 
@@ -32,15 +30,6 @@ impl OperationsServer {
     pub fn on(listener: TcpListener, orderer: Arc<dyn Operations>, acceptor: Option<Acceptor>) -> Self {
         let is_secured = acceptor.is_some();
         Self { listener, acceptor, service: Arc::new(Service { orderer, is_secured }) }
-    }
-
-    /// Opens a socket to serve on later. With port 0 the system chooses the port.
-    ///
-    /// # Errors
-    ///
-    /// [`ServerError::Bind`] if the address is taken, not ours, or not allowed to us.
-    pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
-        Server::listen(address).await
     }
 
     /// Serves until `shutdown` is ready; then accepts nothing more, and returns when what was asked is answered, or

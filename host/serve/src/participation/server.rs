@@ -1,7 +1,6 @@
 //! The socket on which admins are served.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use super::form::Body;
 use super::routes::{Direct, Route, route};
 use super::{Participation, handlers};
 use crate::channels::BoxFuture;
-use crate::server::{Server, ServerError};
 use crate::tls::Acceptor;
 use crate::web::{self, Asked, Site, WebServer};
 
@@ -44,7 +42,7 @@ struct Service {
 }
 
 impl AdminServer {
-    /// Serves on a socket that listens already, see [`Server::listen`].
+    /// Serves on a socket that listens already, see [`Server::listen`](crate::server::Server::listen).
     #[must_use]
     pub fn on(listener: TcpListener, channels: Arc<dyn Participation>, settings: AdminSettings) -> Self {
         Self { listener, acceptor: None, service: Arc::new(Service { channels, settings }) }
@@ -55,15 +53,6 @@ impl AdminServer {
     #[must_use]
     pub fn with_tls(self, acceptor: Option<Acceptor>) -> Self {
         Self { acceptor, ..self }
-    }
-
-    /// Opens a socket to serve on later. With port 0 the system chooses the port.
-    ///
-    /// # Errors
-    ///
-    /// [`ServerError::Bind`] if the address is taken, not ours, or not allowed to us.
-    pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
-        Server::listen(address).await
     }
 
     /// Serves until `shutdown` is ready; then accepts nothing more, and returns when what was asked is answered, or
