@@ -6,4 +6,7 @@
 pub mod c;
 pub mod component;
 pub mod project;
+mod search;
 pub mod toolchain;
+
+pub use search::NoCompiler;

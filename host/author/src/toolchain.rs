@@ -8,21 +8,23 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use crate::search::{LINKER_VARIABLE, NoCompiler, named, output};
+
 /// The target of all guests.
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Names a compiler to use before all others.
 const RUSTC_VARIABLE: &str = "RADDLE_GUEST_RUSTC";
-/// Names a linker to use before all others.
-const LINKER_VARIABLE: &str = "RADDLE_GUEST_LINKER";
 /// The oldest LLD that reads the objects of the compilers that are looked for.
 const LINKER_MAJOR_MIN: u32 = 20;
 
 /// What to do when no toolchain is found.
-const NONE_FOUND: &str = "no Rust toolchain here can build for wasm32-unknown-unknown; install one of:\n  \
+pub const NONE: NoCompiler = NoCompiler::None(
+    "no Rust toolchain here can build for wasm32-unknown-unknown; install one of:\n  \
     rustup target add wasm32-unknown-unknown\n  \
     apt-get install --no-install-recommends rustc-web rust-web-src   (Debian 12 or later; rustc and its sources)\n\
     with a linker: rust-lld of any rustup toolchain, or `wasm-ld` of LLVM 20 or later (Debian: lld-22); \
-    RADDLE_GUEST_RUSTC and RADDLE_GUEST_LINKER name others";
+    RADDLE_GUEST_RUSTC and RADDLE_GUEST_LINKER name others",
+);
 
 /// How the compiler is called, as far as it decides the bytes. Part of the sources' hash.
 pub const RECIPE: &[&str] = &[
@@ -67,17 +69,9 @@ pub struct Build<'a> {
 /// Why nothing was built.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
-    /// Nothing here makes WebAssembly.
-    #[error("{NONE_FOUND}")]
-    None,
-    /// A variable names what can build no guests.
-    #[error("{variable}={} can build no guests", .path.display())]
-    Named {
-        /// The variable.
-        variable: &'static str,
-        /// What it names.
-        path: PathBuf,
-    },
+    /// Nothing here makes WebAssembly, or not what was named.
+    #[error(transparent)]
+    NoCompiler(#[from] NoCompiler),
     /// There is no cargo, or no home for it.
     #[error("cargo cannot be started: {0}")]
     Cargo(#[from] io::Error),
@@ -112,12 +106,10 @@ pub struct Artifact {
 ///
 /// # Errors
 ///
-/// [`ToolchainError::Named`].
-pub fn candidates() -> Result<Vec<Toolchain>, ToolchainError> {
-    if let Some(rustc) = env::var_os(RUSTC_VARIABLE) {
-        let path = PathBuf::from(rustc);
-        let named = || ToolchainError::Named { variable: RUSTC_VARIABLE, path: path.clone() };
-        return Ok(vec![Toolchain::probe(&path).ok_or_else(named)?]);
+/// [`NoCompiler::Named`].
+pub fn candidates() -> Result<Vec<Toolchain>, NoCompiler> {
+    if let Some(named) = named(RUSTC_VARIABLE, Toolchain::probe)? {
+        return Ok(vec![named]);
     }
     Ok([Path::new("rustc"), Path::new("/usr/bin/rustc")].into_iter().filter_map(Toolchain::probe).collect())
 }
@@ -128,8 +120,8 @@ impl Toolchain {
     /// # Errors
     ///
     /// There is none.
-    pub fn find() -> Result<Self, ToolchainError> {
-        candidates()?.into_iter().next().ok_or(ToolchainError::None)
+    pub fn find() -> Result<Self, NoCompiler> {
+        candidates()?.into_iter().next().ok_or(NONE)
     }
 
     /// What there is to the compiler at this path, if it can build guests.
@@ -236,7 +228,8 @@ impl Linker {
 }
 
 /// The cargo that runs this program, or the one on the path.
-fn cargo() -> OsString {
+#[must_use]
+pub fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
@@ -248,12 +241,6 @@ fn cargo_home() -> io::Result<PathBuf> {
             None => Err(io::Error::other("neither CARGO_HOME nor HOME is set")),
         },
     }
-}
-
-/// What a command prints, if it succeeds.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 /// One line of cargo's report; other kinds of line lack these fields.

@@ -18,7 +18,7 @@ use anyhow::{Context, bail, ensure};
 use crate::repository;
 use manifest::{Entry, Manifest};
 use raddle_author::component;
-use raddle_author::toolchain::{self, Artifact, Build, Toolchain, ToolchainError};
+use raddle_author::toolchain::{self, Artifact, Build, Toolchain};
 
 /// The workspace of the guests that Raddle ships and of the hostile ones, from the root.
 const GUESTS: &str = "guest-filters";
@@ -92,7 +92,7 @@ pub fn native_tests() -> anyhow::Result<()> {
 fn native(root: &Path, dir: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let command = arguments.join(" ");
     println!("\n$ cd {dir} && cargo {command}");
-    let status = Command::new(repository::cargo()).args(arguments).current_dir(root.join(dir)).status();
+    let status = Command::new(toolchain::cargo()).args(arguments).current_dir(root.join(dir)).status();
     let status = status.context("cargo cannot be started")?;
     ensure!(status.success(), "`cargo {command}` in {dir} failed");
     Ok(())
@@ -140,7 +140,7 @@ fn build_dist(dirs: &Dirs) -> anyhow::Result<Outcome> {
         .iter()
         .find(|candidate| Some(candidate.identity()) == named)
         .or(candidates.first())
-        .ok_or(ToolchainError::None)?;
+        .ok_or(toolchain::NONE)?;
     let components = build(dirs, toolchain)?;
     let manifest = Manifest {
         toolchain: toolchain.identity(),

@@ -1,11 +1,11 @@
 //! The repository as its tasks see it: where it is, which files are its own, how cargo is called on it.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use raddle_author::toolchain::cargo;
 
 /// The folder that holds the root `Cargo.toml`.
 ///
@@ -15,11 +15,6 @@ use anyhow::{Context, ensure};
 pub fn root() -> anyhow::Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     Ok(root.context("xtask is not at host/xtask")?.to_path_buf())
-}
-
-/// The cargo that runs this task.
-pub fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// What cargo prints when it is called on the repository with these arguments.

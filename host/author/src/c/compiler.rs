@@ -8,22 +8,23 @@ use std::process::{Command, Stdio};
 
 use super::bindings::BindingsError;
 use crate::project::Kind;
+use crate::search::{LINKER_VARIABLE, NoCompiler, named, output};
 
 /// Names a compiler to use before all others.
 const CLANG_VARIABLE: &str = "RADDLE_GUEST_CLANG";
-/// Names a linker to use before all others, as for modules in Rust.
-const LINKER_VARIABLE: &str = "RADDLE_GUEST_LINKER";
 /// The target of all guests, as clang names it.
 const TARGET: &str = "wasm32";
 /// Versions that Linux distributions install beside or instead of `clang`, the newest first.
 const VERSIONS: std::ops::RangeInclusive<u32> = 13..=24;
 
 /// What to do when no compiler is found.
-const NONE_FOUND: &str = "no C compiler here can build for wasm32; install clang and LLVM's linker for WebAssembly:\n  \
+pub const NONE: NoCompiler = NoCompiler::None(
+    "no C compiler here can build for wasm32; install clang and LLVM's linker for WebAssembly:\n  \
     apt-get install --no-install-recommends clang lld   (Debian, Ubuntu)\n  \
     dnf install clang lld   (Fedora)\n  \
     brew install llvm lld   (macOS, whose own clang makes no WebAssembly)\n\
-    RADDLE_GUEST_CLANG and RADDLE_GUEST_LINKER name others";
+    RADDLE_GUEST_CLANG and RADDLE_GUEST_LINKER name others",
+);
 
 /// How the compiler is called, as far as it decides the bytes.
 pub const FLAGS: &[&str] = &[
@@ -58,17 +59,9 @@ pub struct Compiler {
 /// Why nothing was built.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// Nothing here makes WebAssembly of C.
-    #[error("{NONE_FOUND}")]
-    None,
-    /// A variable names what cannot.
-    #[error("{variable}={} can build no guests", .path.display())]
-    Named {
-        /// The variable.
-        variable: &'static str,
-        /// What it names.
-        path: PathBuf,
-    },
+    /// Nothing here makes WebAssembly of C, or not what was named.
+    #[error(transparent)]
+    NoCompiler(#[from] NoCompiler),
     /// There is nothing to build.
     #[error("{} has no .c file, so there is no module to build", .folder.display())]
     NoSource {
@@ -96,18 +89,16 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// [`CompileError::None`] or [`CompileError::Named`].
-    pub fn find() -> Result<Self, CompileError> {
-        if let Some(clang) = env::var_os(CLANG_VARIABLE) {
-            let path = PathBuf::from(clang);
-            let named = || CompileError::Named { variable: CLANG_VARIABLE, path: path.clone() };
-            return Self::probe(&path).ok_or_else(named);
+    /// There is none, or it is not what the environment names.
+    pub fn find() -> Result<Self, NoCompiler> {
+        if let Some(named) = named(CLANG_VARIABLE, Self::probe)? {
+            return Ok(named);
         }
         let versioned = VERSIONS.rev().map(|version| format!("clang-{version}"));
         // Homebrew keeps its own out of the path, since the system has another.
         let known = ["/opt/homebrew/opt/llvm/bin/clang", "/usr/local/opt/llvm/bin/clang"].map(str::to_owned);
         let all = ["clang".to_owned()].into_iter().chain(versioned).chain(known);
-        all.map(PathBuf::from).find_map(|clang| Self::probe(&clang)).ok_or(CompileError::None)
+        all.map(PathBuf::from).find_map(|clang| Self::probe(&clang)).ok_or(NONE)
     }
 
     fn probe(clang: &Path) -> Option<Self> {
@@ -192,11 +183,6 @@ fn run(command: &mut Command, tool: &Path, what: &str) -> Result<(), CompileErro
         return Ok(());
     }
     Err(CompileError::Failed { tool: tool.to_owned(), what: what.to_owned() })
-}
-
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

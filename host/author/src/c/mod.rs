@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use self::bindings::{BindingsError, files as bindings};
-pub use self::compiler::{CompileError, Compiler, FLAGS, LINKER_FLAGS};
+pub use self::compiler::{CompileError, Compiler, FLAGS, LINKER_FLAGS, NONE};
 use crate::project::{Kind, SDK_FOLDER};
 
 /// What is made beside the sources, in the module's folder.

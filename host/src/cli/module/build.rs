@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use raddle_author::NoCompiler;
 use raddle_author::c::{self, CompileError, Compiler};
 use raddle_author::component::{self, ComponentError};
 use raddle_author::project;
@@ -122,12 +123,20 @@ fn cannot(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Code::File, Exit::Failed, format!("{}: {error}", path.display()))
 }
 
+impl From<NoCompiler> for Failure {
+    fn from(error: NoCompiler) -> Self {
+        match &error {
+            NoCompiler::None(sentence) => to_install(sentence),
+            NoCompiler::Named { .. } => Self::new(Code::NoToolchain, Exit::Usage, error.to_string()),
+        }
+    }
+}
+
 impl From<ToolchainError> for Failure {
     fn from(error: ToolchainError) -> Self {
         let sentence = error.to_string();
         match error {
-            ToolchainError::None => to_install(&sentence),
-            ToolchainError::Named { .. } => Self::new(Code::NoToolchain, Exit::Usage, sentence),
+            ToolchainError::NoCompiler(none) => none.into(),
             ToolchainError::Cargo(_) => Self::new(Code::NoToolchain, Exit::Failed, sentence)
                 .hint("https://rustup.rs installs Rust and cargo"),
             _ => Self::new(Code::NotBuilt, Exit::Failed, sentence),
@@ -147,8 +156,7 @@ impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         let sentence = error.to_string();
         match error {
-            CompileError::None => to_install(&sentence),
-            CompileError::Named { .. } => Self::new(Code::NoToolchain, Exit::Usage, sentence),
+            CompileError::NoCompiler(none) => none.into(),
             CompileError::NoSource { .. } => Self::new(Code::NotBuilt, Exit::Usage, sentence),
             CompileError::Io(_) => Self::new(Code::File, Exit::Failed, sentence),
             CompileError::Bindings(_) => Self::new(Code::Bug, Exit::Bug, sentence),

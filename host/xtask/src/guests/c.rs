@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use raddle_author::c::{self, CompileError, Compiler, FLAGS, LINKER_FLAGS};
+use raddle_author::NoCompiler;
+use raddle_author::c::{self, Compiler, FLAGS, LINKER_FLAGS};
 use raddle_author::component;
 use raddle_author::project::{Kind, SDK_FOLDER, c_sdk};
 
@@ -33,7 +34,7 @@ pub fn run(root: &Path, guests: &Path, check: bool) -> anyhow::Result<Outcome> {
     let sources = digest(&folders);
     let compiler = match Compiler::find() {
         Ok(compiler) => Some(compiler),
-        Err(CompileError::None) => None,
+        Err(NoCompiler::None(_)) => None,
         Err(error) => return Err(error.into()),
     };
     if check {
@@ -61,7 +62,7 @@ pub fn run(root: &Path, guests: &Path, check: bool) -> anyhow::Result<Outcome> {
     }
     let Some(compiler) = compiler else {
         let is_present = manifest.is_ok_and(|manifest| manifest.sources == sources);
-        ensure!(is_present, "{}", CompileError::None);
+        ensure!(is_present, "{}", c::NONE);
         println!(
             "the modules in C were not built, as no compiler for them is here; their sources are as they were"
         );

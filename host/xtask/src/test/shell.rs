@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::Context;
+use raddle_author::toolchain;
 
 use super::counts::Tally;
-use crate::repository;
 
 /// Runs commands in one folder.
 pub struct Shell<'a> {
@@ -21,7 +21,7 @@ pub struct Shell<'a> {
 impl Shell<'_> {
     /// A cargo command.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
-        self.command(repository::cargo(), arguments)
+        self.command(toolchain::cargo(), arguments)
     }
 
     /// Any command.
