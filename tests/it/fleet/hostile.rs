@@ -21,7 +21,7 @@ use super::*;
 use crate::harness::dist;
 use crate::harness::filters::heavy_functions;
 use crate::harness::guest::Guest;
-use crate::harness::oversized::guest_with;
+use crate::harness::oversized::{guest_with, limits};
 
 /// What an update puts into the group of the orderers, and what its refusal has to say.
 struct Case {
@@ -300,21 +300,13 @@ async fn what_is_no_module_of_ours_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_large_in_any_way_is_refused_before_it_is_compiled() {
     let scene = Scene::start().await;
-    // The tests' guest cannot be given more of these alone; they have tests beside the check.
-    let elsewhere = [
-        Limit::ComponentBytes,
-        Limit::ComponentNames,
-        Limit::Aliases,
-        Limit::CanonicalFunctions,
-        Limit::Imports,
-    ];
-    let case = |limit: &Limit| {
-        let more = if *limit == Limit::InitialMemoryBytes { PAGE_BYTES } else { 1 };
-        let component = guest_with(*limit, usize::try_from(limit.allowed() + more).unwrap());
+    let case = |limit: Limit| {
+        let more = if limit == Limit::InitialMemoryBytes { PAGE_BYTES } else { 1 };
+        let component = guest_with(limit, usize::try_from(limit.allowed() + more).unwrap());
         let words = format!("{limit}, at most {} are allowed; {}", limit.allowed(), limit.hint());
         Case::component(&limit.to_string(), component, &words)
     };
-    let cases: Vec<_> = Limit::ALL.iter().filter(|limit| !elsewhere.contains(limit)).map(case).collect();
+    let cases: Vec<_> = limits().map(case).collect();
     scene.refuses(&cases, 0).await;
     scene.one.stop().await;
 }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::guest::Guest;
-use super::oversized::guest_with;
-use super::run::engine;
+use super::oversized::{guest_with, limits};
+use super::run::{engine, replaced};
 use crate::LoadError;
 use crate::check::{Construct, ModuleKind, NotComponent, Refusal, check};
 use crate::profile::{Limit, PAGE_BYTES};
@@ -33,14 +33,6 @@ fn what_is_no_component_is_told_what_it_is() {
     ] {
         assert_eq!(check(&bytes), Err(not_component(found)));
     }
-}
-
-/// A guest with one piece of its component's text replaced.
-fn replaced(from: &str, to: &str) -> Vec<u8> {
-    let text = Guest::default().text();
-    assert!(text.contains(from), "{from}");
-    let text = text.replacen(from, to, 1);
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 #[test]
@@ -196,15 +188,7 @@ fn names_have_no_control_characters() {
 
 #[test]
 fn every_limit_lets_its_amount_pass_and_not_one_more() {
-    // These have too many parts of the test's own guest in them; each has a test of its own.
-    let elsewhere = [
-        Limit::ComponentBytes,
-        Limit::ComponentNames,
-        Limit::Aliases,
-        Limit::CanonicalFunctions,
-        Limit::Imports,
-    ];
-    for &limit in Limit::ALL.iter().filter(|limit| !elsewhere.contains(limit)) {
+    for limit in limits() {
         let allowed = usize::try_from(limit.allowed()).unwrap();
         // The tests' own guest has some of it, so the step from enough to too much lies a little below.
         let (mut enough, mut too_much) = (allowed.saturating_sub(1_000), allowed + 1);

@@ -1,13 +1,12 @@
 //! What each import answers, and what it costs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use raddle_core::batch_policy::{Batch, EnvelopeInfo, Pending};
 use raddle_core::ids::CreatorNumber;
 
 use super::guest::Guest;
-use super::run::{Binding, ENVELOPE, add, first_add, with_logged_policy, with_policy};
-use crate::{LogLevel, LogSink};
+use super::run::{Binding, ENVELOPE, Lines, add, first_add, with_logged_policy, with_policy};
 
 /// The memory that tests compare with: text at 256.
 const MEMORY: &str = r#"(memory (export "memory") 1)
@@ -146,20 +145,6 @@ fn a_creator_is_known_by_its_number_for_the_whole_batch() {
         assert_eq!(ask(1, b"the second"), Ok(true));
         assert_eq!(add(&mut policy.instance().unwrap()), Ok(false), "a new batch knows nothing of the last");
     });
-}
-
-/// Lines that a test's guest logged.
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl LogSink for Lines {
-    fn line(&self, level: LogLevel, line: &str) {
-        self.0.lock().unwrap().push(format!("{level:?}: {line}"));
-    }
-
-    fn dropped(&self, lines: u64) {
-        self.0.lock().unwrap().push(format!("{lines} dropped"));
-    }
 }
 
 fn logged(memory: &str, add_body: &str) -> Vec<String> {

@@ -5,6 +5,19 @@ use std::fmt::Write as _;
 use super::Limit;
 use super::guest::Guest;
 
+/// The limits of which [`guest_with`] makes too much, alone. Of the others the tests' own guest has too many parts, or
+/// too little can be said in text; each has a test of its own beside the check.
+pub fn limits() -> impl Iterator<Item = Limit> {
+    let others = [
+        Limit::ComponentBytes,
+        Limit::ComponentNames,
+        Limit::Aliases,
+        Limit::CanonicalFunctions,
+        Limit::Imports,
+    ];
+    Limit::ALL.iter().copied().filter(move |limit| !others.contains(limit))
+}
+
 /// A guest with `amount` more of what a limit counts than the tests' own guest has.
 pub fn guest_with(limit: Limit, amount: usize) -> Vec<u8> {
     let own = Guest::default();

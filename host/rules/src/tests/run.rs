@@ -1,16 +1,18 @@
 //! Runs guests: one engine for all tests, one guest thread for each.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use raddle_core::batch_policy::{Batch, EnvelopeInfo, Fault, Pending};
 use raddle_core::bundle::{BatchSize, Bundle, Consensus, ConsensusState};
 use raddle_core::ids::{ChannelId, ConfigSequence, CreatorNumber};
 
+use super::guest::Guest;
 use crate::profile::ModuleLimits;
-use crate::{BatchEngine, BatchModule, LogSink, ModuleBatch, ModulePolicy, NoLog, Settings, on_guest_stack};
+use crate::{
+    BatchEngine, BatchModule, LogLevel, LogSink, ModuleBatch, ModulePolicy, NoLog, Settings, on_guest_stack,
+};
 
 pub fn engine() -> &'static BatchEngine {
     static ENGINE: OnceLock<BatchEngine> = OnceLock::new();
@@ -91,4 +93,26 @@ pub fn add(batch: &mut ModuleBatch) -> Result<bool, Fault> {
 /// What the first `add` of a guest gives.
 pub fn first_add(bytes: &[u8], binding: Binding) -> Result<bool, Fault> {
     with_policy(bytes, binding, |policy| add(&mut policy.instance()?))
+}
+
+/// A guest with one piece of its component's text replaced.
+pub fn replaced(from: &str, to: &str) -> Vec<u8> {
+    let text = Guest::default().text();
+    assert!(text.contains(from), "{from}");
+    let text = text.replacen(from, to, 1);
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Lines that guests log, from any thread.
+#[derive(Default)]
+pub struct Lines(pub Mutex<Vec<String>>);
+
+impl LogSink for Lines {
+    fn line(&self, level: LogLevel, line: &str) {
+        self.0.lock().unwrap().push(format!("{level:?}: {line}"));
+    }
+
+    fn dropped(&self, lines: u64) {
+        self.0.lock().unwrap().push(format!("{lines} dropped"));
+    }
 }

@@ -19,6 +19,7 @@ use super::expected::compare;
 use super::filters::guest::Guest as FilterGuest;
 use super::filters::run::{new_engine, on_guest};
 use super::guest::Guest;
+use super::run::replaced;
 use crate::check::{ModuleKind, check};
 use runs::Loaded;
 
@@ -54,10 +55,7 @@ impl Group {
 
     /// A batch policy with one piece of its text replaced.
     fn replaced(&mut self, what: &str, from: &str, to: &str) {
-        let text = Guest::default().text();
-        assert!(text.contains(from), "{from}");
-        let text = text.replacen(from, to, 1);
-        self.bytes(what, wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}")));
+        self.bytes(what, replaced(from, to));
     }
 
     /// A batch policy with this in `add`, and these fields in its module.

@@ -1,6 +1,6 @@
 //! What the imports of filters answer, and when they do.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use raddle_core::batch_policy::{Fault, GuestFault};
 use raddle_proto::wire::Envelope;
@@ -8,7 +8,8 @@ use raddle_proto::wire::Envelope;
 use super::guest::Guest;
 use super::run::{Says, bad_request, bind, case, case_of, creator, engine, hostile, on_guest, run, settings};
 use crate::profile::ModuleLimits;
-use crate::{FilterRefusal, LogLevel, LogSink, PolicyVerdict, RefusalStatus, Timestamp};
+use crate::tests::run::{Lines, bundle};
+use crate::{FilterRefusal, PolicyVerdict, RefusalStatus, Timestamp};
 
 const TELLS: &[u8] = hostile!("tells");
 const REFUSES: &[u8] = hostile!("refuses");
@@ -162,27 +163,13 @@ fn a_refusal_that_refers_to_no_policy_text_is_a_fault() {
     assert_eq!(answer, Err(Fault::Guest(GuestFault::BadAnswer { what })));
 }
 
-/// Lines that filters log, from any thread.
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl LogSink for Lines {
-    fn line(&self, level: LogLevel, line: &str) {
-        self.0.lock().unwrap().push(format!("{level:?}: {line}"));
-    }
-
-    fn dropped(&self, lines: u64) {
-        self.0.lock().unwrap().push(format!("{lines} dropped"));
-    }
-}
-
 #[test]
 fn a_filter_logs_and_reads_its_settings_as_a_batch_policy_does() {
     let lines = Arc::new(Lines::default());
     let module = engine().load("traps", REFUSES).unwrap();
     let wrong = settings(&[("status", "purple")]);
     let log = Arc::clone(&lines);
-    let filter = module.bind(super::super::run::bundle(), wrong, ModuleLimits::of_filter(), log).unwrap();
+    let filter = module.bind(bundle(), wrong, ModuleLimits::of_filter(), log).unwrap();
     on_guest(|stack| {
         let sentence = filter.check_settings(stack).unwrap().unwrap_err();
         assert!(sentence.contains("purple"), "{sentence}");
