@@ -2,14 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod chromium;
+#[path = "../harness/ports.rs"]
+mod ports;
 #[path = "../harness/process.rs"]
 mod process;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chromium::Browser;
+use ports::free_port;
 use process::Node;
 use tempfile::TempDir;
 
@@ -29,8 +31,7 @@ const TEXT: &str = "document.body.innerText";
 #[test]
 fn the_page_shows_what_the_node_does_while_it_does_it() {
     let folder = TempDir::new().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let operations = format!("127.0.0.1:{port}");
+    let operations = format!("127.0.0.1:{}", free_port());
     let _node = Node::start_in(folder.path(), &["--operations", &operations]);
     let mut browser = Browser::start(360);
     browser.open(&format!("http://{operations}/"));
@@ -68,8 +69,7 @@ fn the_page_shows_what_the_node_does_while_it_does_it() {
 #[test]
 fn a_node_that_is_gone_is_told_apart_from_one_that_is_well() {
     let folder = TempDir::new().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let operations = format!("127.0.0.1:{port}");
+    let operations = format!("127.0.0.1:{}", free_port());
     let node = Node::start_in(folder.path(), &["--operations", &operations]);
     let mut browser = Browser::start(360);
     browser.open(&format!("http://{operations}/"));

@@ -20,6 +20,8 @@ mod eventually;
 mod http;
 mod kill;
 mod onboarding;
+#[path = "../harness/ports.rs"]
+mod ports;
 #[path = "../harness/process.rs"]
 mod process;
 mod removal;

@@ -21,7 +21,8 @@ use crate::admin::{Admin, with_value};
 use crate::client::Sender;
 use crate::eventually::eventually_async;
 use crate::http;
-use crate::process::Node;
+use crate::ports::free_port;
+use crate::process::{Node, names_in};
 use crate::steps::step_until;
 
 const CHANNEL: &str = "demo";
@@ -59,7 +60,7 @@ struct Scene {
 }
 
 fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_port())
 }
 
 impl Scene {
@@ -101,8 +102,7 @@ impl Scene {
     }
 
     async fn asked<T: Send + 'static>(&self, ask: impl FnOnce(&str) -> T + Send + 'static) -> T {
-        let admin = self.admin.clone();
-        spawn_blocking(move || ask(&admin)).await.unwrap()
+        http::asked(&self.admin, ask).await
     }
 
     async fn is_listed(&self) -> bool {
@@ -129,11 +129,7 @@ impl Scene {
     }
 
     fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.ledgers()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        names_in(&self.ledgers())
     }
 
     fn signal_source(&self, signal: Signal) {

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::eventually::eventually_blocking;
 use crate::http;
+use crate::ports::free_port;
 use crate::process::Node;
 use crate::steps::step_until;
 
@@ -59,8 +60,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (listen, admin) = (port(), format!("127.0.0.1:{}", port()));
+        let (listen, admin) = (free_port(), format!("127.0.0.1:{}", free_port()));
         let orderer = format!(
             "General:\n  ListenPort: {listen}\n  LocalMSPDir: {}\n  LocalMSPID: OrdererMSP\n  BootstrapMethod: none\n\
              FileLedger:\n  Location: state\nAdmin:\n  ListenAddress: {admin}\n\

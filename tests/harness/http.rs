@@ -90,6 +90,12 @@ pub fn form(key: &str, file: &str, content: &[u8]) -> (String, Vec<u8>) {
     (format!("multipart/form-data; boundary={boundary}"), body)
 }
 
+/// Asks an address from a thread that may wait.
+pub async fn asked<T: Send + 'static>(address: &str, ask: impl FnOnce(&str) -> T + Send + 'static) -> T {
+    let address = address.to_owned();
+    tokio::task::spawn_blocking(move || ask(&address)).await.unwrap()
+}
+
 /// `osnadmin channel list`.
 pub fn list(address: &str) -> String {
     let reply = ask(address, "GET", CHANNELS, &[("Accept-Encoding", "gzip")], b"");

@@ -3,12 +3,26 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use raddle::network::{TlsAuthority, TlsIdentity};
+use raddle::network::{TlsAuthority, TlsIdentity, Validity};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Since yesterday, for ten days.
+pub fn validity() -> Validity {
+    let now = SystemTime::now();
+    Validity { from: now - DAY, to: now + 10 * DAY }
+}
+
+/// An authority that is valid so long.
+pub fn authority(domain: &str) -> TlsAuthority {
+    TlsAuthority::generate(domain, validity()).unwrap()
+}
 
 /// A connection to a server of this authority, with a certificate or none. The handshake is done with the first
 /// request.

@@ -16,6 +16,7 @@ pub mod orderer;
 /// Batch policies with too much of something.
 #[path = "../../host/rules/src/tests/oversized.rs"]
 pub mod oversized;
+pub mod ports;
 pub mod process;
 pub mod scene;
 pub mod sender;

@@ -21,7 +21,7 @@ use raddle_rules::artifact::CompileWorker;
 use raddle_serve::server::ServerSettings;
 use tempfile::TempDir;
 
-use super::{metadata_values, repository};
+use super::{golden, metadata_values, repository};
 
 /// What an orderer of tests is started with: it signs with an identity that no channel knows.
 pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
@@ -44,6 +44,12 @@ pub fn settings(folder: &Path, genesis: Bytes) -> OrdererSettings {
 
 pub async fn start(folder: &Path, genesis: Bytes) -> Orderer {
     Orderer::start(settings(folder, genesis)).await.unwrap()
+}
+
+/// The same, by the identity of the orderer that channels and cases were recorded from.
+pub async fn start_as_recorded(folder: &Path, genesis: Bytes) -> Orderer {
+    let signer = Arc::new(Signer::from_msp_dir("OrdererMSP", &golden("orderer-msp")).unwrap());
+    Orderer::start(OrdererSettings { signer, ..settings(folder, genesis) }).await.unwrap()
 }
 
 /// Modules are compiled by the command, as everywhere: this process is the tests'.
@@ -80,9 +86,14 @@ pub async fn reach(channel: &Channel, height: u64) {
     }
 }
 
-/// Waits until the channel halts; answers the sentence.
+/// Waits until the one channel halts; answers the sentence.
 pub async fn wait_for_halt(orderer: &Orderer) -> String {
-    let mut doing = channel(orderer).board().doing();
+    halted(&channel(orderer)).await
+}
+
+/// Waits until the channel halts; answers the sentence.
+pub async fn halted(channel: &Channel) -> String {
+    let mut doing = channel.board().doing();
     let doing = doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.unwrap();
     let Doing::Halted(halt) = &*doing else { unreachable!() };
     halt.to_string()

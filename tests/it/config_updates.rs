@@ -1,21 +1,15 @@
 //! Config updates over a real socket: every answer is Fabric's, and what is answered SUCCESS is the channel's config.
 
-use std::sync::Arc;
-
 use raddle::client::{Client, Patience};
-use raddle::identity::Signer;
-use raddle::orderer::{Orderer, OrdererSettings};
+use raddle::orderer::Orderer;
 use tempfile::TempDir;
 
+use crate::harness::Recorded;
 use crate::harness::cases::config_update_cases;
-use crate::harness::orderer::{channel, settings, wait_for_height};
-use crate::harness::{Recorded, golden};
+use crate::harness::orderer::{channel, start_as_recorded, wait_for_height};
 
-/// The orderer that the cases were recorded from, as far as its key is concerned.
 async fn start(folder: &TempDir) -> Orderer {
-    let signer = Signer::from_msp_dir("OrdererMSP", &golden("orderer-msp")).unwrap();
-    let settings = settings(folder.path(), Recorded::mychannel().genesis);
-    Orderer::start(OrdererSettings { signer: Arc::new(signer), ..settings }).await.unwrap()
+    start_as_recorded(folder.path(), Recorded::mychannel().genesis).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

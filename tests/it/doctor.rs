@@ -14,9 +14,10 @@ use raddle_proto::hash::block_data_hash;
 
 use crate::harness::admin::filter;
 use crate::harness::filters::refuses_longer;
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
 use crate::harness::{dist, golden, repository};
-use crate::start::{folder, free_port, refuses};
+use crate::start::{folder, refuses};
 
 fn doctor(folder: &Path, more: &[&str]) -> Output {
     raddle(folder, &[&["doctor", "kafka"], more].concat())

@@ -7,9 +7,10 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::harness::ports::free_port;
 use crate::harness::process::Node;
 use crate::harness::{golden, repository};
-use crate::start::{free_port, refuses};
+use crate::start::refuses;
 
 /// The program under the name of Fabric's.
 fn orderer(folder: &Path) -> PathBuf {

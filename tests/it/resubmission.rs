@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use tokio_stream::StreamExt as _;
 
 use crate::harness::node::{Moody, Told, start};
+use crate::harness::orderer::reach;
 use crate::harness::{Recorded, golden};
 
 const CHANNEL: &str = "mychannel";
@@ -43,8 +44,7 @@ fn first_config() -> Bytes {
 }
 
 async fn wait_for_height(node: &Node, height: u64) {
-    let mut standing = node.channel(CHANNEL).unwrap().board().standing();
-    standing.wait_for(|standing| standing.height >= height).await.unwrap();
+    reach(&node.channel(CHANNEL).unwrap(), height).await;
 }
 
 fn data(node: &Node, number: u64) -> Vec<Bytes> {

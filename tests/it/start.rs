@@ -1,12 +1,12 @@
 //! `raddle start` and `raddle channel join`, as operators call them.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
 use crate::harness::{golden, repository};
 
@@ -23,11 +23,6 @@ pub fn folder(general: &str, raddle: &str) -> TempDir {
     fs::write(folder.path().join("orderer.yaml"), orderer).unwrap();
     fs::write(folder.path().join("raddle.yaml"), raddle).unwrap();
     folder
-}
-
-/// A port that nobody has at this moment: in Fabric's file a zero means 7050.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn join(folder: &Path, block: &Path) -> Output {

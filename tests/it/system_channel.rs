@@ -10,23 +10,20 @@ use raddle::admin::update::{Draft, compute};
 use raddle::client::{Answer, Client, Patience};
 use raddle::identity::Signer;
 use raddle::node::Channel;
-use raddle::orderer::{Orderer, OrdererSettings};
+use raddle::orderer::Orderer;
 use raddle_core::channel_creation::NewChannel;
 use raddle_core::ids::{BlockNumber, ChannelId};
 use raddle_proto::common::{self, HeaderType, Status};
 use raddle_proto::wire::{Envelope, KafkaMessage, Regular};
 use tempfile::TempDir;
 
-use crate::harness::orderer::{append, blocks_of, reach, same, settings, wait_for_channel};
+use crate::harness::orderer::{append, blocks_of, reach, same, start_as_recorded, wait_for_channel};
 use crate::harness::{Recorded, golden};
 
 const SYSTEM: &str = "syschannel";
 
-/// A node that begins with the recorded system channel, and signs as its orderer did.
 async fn start(folder: &TempDir) -> Orderer {
-    let signer = Signer::from_msp_dir("OrdererMSP", &golden("orderer-msp")).unwrap();
-    let settings = settings(folder.path(), Recorded::syschannel().genesis);
-    Orderer::start(OrdererSettings { signer: Arc::new(signer), ..settings }).await.unwrap()
+    start_as_recorded(folder.path(), Recorded::syschannel().genesis).await
 }
 
 fn system(orderer: &Orderer) -> Arc<Channel> {

@@ -4,10 +4,11 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod admin;
+#[path = "../ports.rs"]
+mod ports;
 pub mod proxy;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+pub use ports::free_port;
 use proxy::Proxy;
 
 /// What the first argument of the wrapper runs, until the wrapper's input ends: with the test process, however that
@@ -320,11 +322,6 @@ fn configure(home: &Path, part: &Part, extra: &[&str]) {
     lines.extend(extra.iter().map(|it| (*it).to_owned()));
     let mut file = std::fs::File::create(home.join("server.properties")).unwrap();
     file.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
-}
-
-/// A port that nobody listens on now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// 22 letters of base64, another one each time.

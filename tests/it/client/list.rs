@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::raddle;
+use crate::harness::ports::free_port;
 use crate::harness::process::Node;
 use crate::harness::{golden, http};
-use crate::start::{folder, free_port};
+use crate::start::folder;
 
 /// A node by settings whose admins are served, with two channels.
 fn node() -> (TempDir, Node, String) {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use raddle::admin::modules::{BATCH_POLICY_KEY, Kind, Mode, OWNER, Spec, with, without};
 use raddle::config::{BatchPolicies, BatchPolicyOverride};
-use raddle::node::{Doing, NodeSettings};
+use raddle::node::NodeSettings;
 use raddle_core::ids::Offset;
 use raddle_proto::common::{self, HeaderType};
 use raddle_proto::wire::Envelope;
@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::*;
 use crate::harness::guest::Guest;
-use crate::harness::orderer::same;
+use crate::harness::orderer::{halted, same};
 
 /// Never mixes two organisations in a batch: the name of the batch's own lies at 2048, the last that was asked for at
 /// 1024.
@@ -211,13 +211,6 @@ fn worker_that_wears_out(fleet: &Fleet) -> CompileWorker {
     ))
 }
 
-async fn wait_for_halt(member: &Member) -> String {
-    let mut doing = member.channel().board().doing();
-    let doing = doing.wait_for(|doing| matches!(doing, Doing::Halted(_))).await.unwrap();
-    let Doing::Halted(halt) = &*doing else { unreachable!() };
-    halt.to_string()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_that_no_orderer_can_run_any_more_gives_way_by_setting_and_goes_by_an_update() {
     let fleet = Fleet::new();
@@ -230,7 +223,7 @@ async fn a_policy_that_no_orderer_can_run_any_more_gives_way_by_setting_and_goes
     one.send(fleet.update(&config, &installed, &admin)).await.unwrap();
     // The capability stands at offset 0, the policy at offset 1: there the channel halts, on every orderer.
     for member in [one, two] {
-        let said = wait_for_halt(&member).await;
+        let said = halted(&member.channel()).await;
         assert!(said.starts_with("offset 1: the batch policy cannot run on this orderer: "), "{said}");
         assert_eq!(member.send(fleet.envelope(0)).await.unwrap_err().status, 503);
         member.stop().await;

@@ -12,6 +12,7 @@ use crate::client::double::{Double, Manner};
 use crate::client::join::forge;
 use crate::harness::eventually::eventually_async;
 use crate::harness::orderer::{blocks_of, reach, same};
+use crate::harness::process::names_in;
 use crate::harness::{golden, http};
 
 /// An orderer that has no channel yet, and its admin's address.
@@ -52,8 +53,7 @@ impl Newcomer {
     }
 
     async fn asked<T: Send + 'static>(&self, ask: impl FnOnce(&str) -> T + Send + 'static) -> T {
-        let admin = self.admin.clone();
-        spawn_blocking(move || ask(&admin)).await.unwrap()
+        http::asked(&self.admin, ask).await
     }
 
     async fn join(&self, block: &common::Block) -> http::Reply {
@@ -98,10 +98,7 @@ const DEMO: &str = "{\"systemChannel\":null,\"channels\":[{\"name\":\"demo\",\
 
 /// What is in the newcomer's folder.
 fn files(fleet: &Fleet) -> Vec<String> {
-    let entries = std::fs::read_dir(fleet.folder.path().join("newcomer")).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+    names_in(&fleet.folder.path().join("newcomer"))
 }
 
 /// Orders envelopes, names these orderers in the config, orders more; answers the config block and all blocks.

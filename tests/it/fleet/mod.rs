@@ -36,7 +36,7 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use crate::harness::node::{Moody, Served, Told, parts, start_on};
-use crate::harness::orderer::worker;
+use crate::harness::orderer::{reach, worker};
 use crate::network::{Team, channel, draft};
 
 /// A channel typed `kafka` of two members, its log, and everybody who has to do with it.
@@ -144,8 +144,7 @@ impl Member {
     }
 
     async fn wait_for_height(&self, height: u64) {
-        let mut standing = self.channel().board().standing();
-        standing.wait_for(|standing| standing.height >= height).await.unwrap();
+        reach(&self.channel(), height).await;
     }
 
     async fn wait_for_sequence(&self, sequence: u64) {

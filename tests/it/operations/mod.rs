@@ -12,8 +12,8 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::harness::http::{self, Reply};
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
-use crate::start::free_port;
 
 /// A node of `raddle dev` that serves operators.
 struct Served {

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::Served;
 use crate::harness::http;
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
-use crate::start::free_port;
 
 #[test]
 fn a_node_that_is_well_says_so_and_which_version_it_is() {

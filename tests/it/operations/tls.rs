@@ -1,27 +1,16 @@
 //! Operations under TLS: health and version for all, the rest for those who are known.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
 
-use raddle::network::{TlsAuthority, TlsIdentity, Validity};
+use raddle::network::{TlsAuthority, TlsIdentity};
 use tempfile::TempDir;
 
 use crate::harness::eventually::eventually_blocking;
 use crate::harness::http::{self, Reply};
-use crate::harness::https;
+use crate::harness::https::{self, authority, validity};
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
-use crate::start::{folder, free_port, refuses};
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn validity() -> Validity {
-    let now = SystemTime::now();
-    Validity { from: now - DAY, to: now + 10 * DAY }
-}
-
-fn authority(domain: &str) -> TlsAuthority {
-    TlsAuthority::generate(domain, validity()).unwrap()
-}
+use crate::start::{folder, refuses};
 
 /// The folder of a node that serves operators.
 pub(super) struct Site {

@@ -7,7 +7,6 @@ mod crowd;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +23,7 @@ use tempfile::TempDir;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
+use crate::harness::ports::free_port;
 use crate::harness::process;
 use crate::harness::soak::{is_soak, memory_bytes, soak_time};
 use crate::network::{Team, channel, draft};
@@ -74,7 +74,7 @@ impl Scene {
         let genesis = draft(&orderers, &members).genesis(SystemTime::now()).unwrap();
         fs::write(folder.path().join("demo.block"), genesis.encode_to_vec()).unwrap();
         write_orderer(&orderers, &folder.path().join("msp"));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let orderer = format!(
             "General: {{ListenPort: {port}, BootstrapFile: demo.block, LocalMSPDir: msp, LocalMSPID: OrdererMSP, \
              MaxRecvMsgSize: 17825792}}\nFileLedger: {{Location: state}}\n"

@@ -41,10 +41,8 @@ fn address(orderer: &Orderer) -> String {
     orderer.admin_address().unwrap().to_string()
 }
 
-/// Asks from a thread that may wait.
 async fn asked<T: Send + 'static>(orderer: &Orderer, ask: impl FnOnce(&str) -> T + Send + 'static) -> T {
-    let address = address(orderer);
-    tokio::task::spawn_blocking(move || ask(&address)).await.unwrap()
+    http::asked(&address(orderer), ask).await
 }
 
 async fn list(orderer: &Orderer) -> String {

@@ -8,8 +8,9 @@ use tempfile::TempDir;
 
 use crate::harness::golden;
 use crate::harness::http;
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
-use crate::start::{folder, free_port, refuses};
+use crate::start::{folder, refuses};
 
 fn node(more: &str) -> (TempDir, String) {
     let folder = folder("  BootstrapMethod: none\n", "Ordering: {kafka: local}\n");

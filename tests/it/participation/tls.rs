@@ -2,25 +2,16 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use raddle::network::{TlsAuthority, TlsIdentity, Validity};
 use tempfile::TempDir;
 
+use crate::harness::https::{self, DAY, authority, validity};
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
-use crate::harness::{golden, http, https};
-use crate::start::{folder, free_port, refuses};
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn authority(domain: &str) -> TlsAuthority {
-    TlsAuthority::generate(domain, validity()).unwrap()
-}
-
-fn validity() -> Validity {
-    let now = SystemTime::now();
-    Validity { from: now - DAY, to: now + 10 * DAY }
-}
+use crate::harness::{golden, http};
+use crate::start::{folder, refuses};
 
 /// A node whose admins come by TLS, and what they need.
 struct Scene {

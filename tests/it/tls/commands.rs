@@ -4,8 +4,9 @@ use std::net::TcpListener;
 use std::process::Output;
 
 use super::{Site, authority, days};
+use crate::harness::ports::free_port;
 use crate::harness::process::{Node, raddle};
-use crate::start::{free_port, refuses};
+use crate::start::refuses;
 
 /// A command of a client of the site, with these flags.
 fn client(site: &Site, command: &[&str], flags: &[&str]) -> Output {

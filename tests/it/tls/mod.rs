@@ -27,8 +27,8 @@ use raddle_serve::tls::{Authorities, KeyPair};
 use tempfile::TempDir;
 
 use crate::harness::orderer;
+use crate::harness::ports::free_port;
 use crate::network::channel;
-use crate::start::free_port;
 
 /// The name and the address by which the node may be asked for.
 const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
