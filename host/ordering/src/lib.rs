@@ -12,6 +12,7 @@
 //! Start reading at [`OrderedLog`]. The log of one node is [`local::LocalLog`]; its module describes the file, byte by
 //! byte. The log of a fleet is [`kafka::KafkaLog`].
 
+mod budget;
 mod error;
 mod identity;
 pub mod kafka;

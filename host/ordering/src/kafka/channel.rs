@@ -10,15 +10,13 @@ use raddle_core::ids::{ChannelId, Offset};
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::sync::{oneshot, watch};
 
+use crate::budget::{self, cost_bytes, cost_of, size_bytes};
 use crate::{Append, AppendError, Cause, LogIdentity, Readiness, lock};
 
 use super::client::Listener;
 use super::failure::{Failure, Reason, WRITE};
 use super::producer::{Client, Producer, Producers};
 use super::supervisor::Event;
-
-/// What each record counts besides its bytes, so that many small ones are bounded too.
-const RECORD_OVERHEAD_BYTES: u64 = 128;
 
 /// How many records wait at most for the answer to those that were sent. What has come until the answer goes together:
 /// a request costs the brokers and us far more than a record in it. More than so many keep several requests under way.
@@ -104,14 +102,6 @@ pub(super) struct Limits {
     pub append_timeout: Duration,
 }
 
-fn cost_bytes(size_bytes: u64) -> u64 {
-    size_bytes.saturating_add(RECORD_OVERHEAD_BYTES)
-}
-
-fn size_bytes(value: &Bytes) -> u64 {
-    u64::try_from(value.len()).unwrap_or(u64::MAX)
-}
-
 // === impl Channel ===
 
 impl Channel {
@@ -161,7 +151,7 @@ impl Channel {
             Gate::Shut(cause) => return Append::failed(AppendError::Unavailable { cause: cause.clone() }),
             Gate::Hold | Gate::Open => {}
         }
-        if let Err(busy) = state.reserve(cost_bytes(size), limits.max_in_flight_bytes) {
+        if let Err(busy) = state.reserve(cost_of(size), limits.max_in_flight_bytes) {
             return Append::failed(busy);
         }
         let (answer, answered) = oneshot::channel();
@@ -204,7 +194,7 @@ impl Channel {
         let mut state = lock(&self.state);
         producer.client().send(greeting, sent).map_err(|(error, _)| Reason::new(error))?;
         state.has_sent();
-        state.in_flight_bytes = state.in_flight_bytes.saturating_add(cost_bytes(size_bytes));
+        state.in_flight_bytes = state.in_flight_bytes.saturating_add(cost_of(size_bytes));
         Ok(())
     }
 
@@ -304,7 +294,7 @@ impl Channel {
 
     fn refuse(&self, held: VecDeque<Held>, error: impl Fn() -> AppendError) {
         for Held { value, answer, .. } in held {
-            lock(&self.state).release(cost_bytes(size_bytes(&value)));
+            lock(&self.state).release(cost_bytes(&value));
             let _ = answer.send(Err(error()));
         }
     }
@@ -325,11 +315,8 @@ impl Channel {
 
 impl State {
     fn reserve(&mut self, cost_bytes: u64, limit_bytes: u64) -> Result<(), AppendError> {
-        let in_flight_bytes = self.in_flight_bytes;
-        if in_flight_bytes > 0 && in_flight_bytes.saturating_add(cost_bytes) > limit_bytes {
-            return Err(AppendError::Busy { in_flight_bytes, size_bytes: cost_bytes, limit_bytes });
-        }
-        self.in_flight_bytes = in_flight_bytes.saturating_add(cost_bytes);
+        budget::check(self.in_flight_bytes, cost_bytes, limit_bytes)?;
+        self.in_flight_bytes = self.in_flight_bytes.saturating_add(cost_bytes);
         Ok(())
     }
 
@@ -375,7 +362,7 @@ impl Sent {
         let Self { channel, size_bytes, purpose } = self;
         {
             let mut state = lock(&channel.state);
-            state.release(cost_bytes(size_bytes));
+            state.release(cost_of(size_bytes));
             state.sent = state.sent.saturating_sub(1);
             while state.waiting.pop_front_if(|it| it.is_answered()).is_some() {}
             if outcome.is_ok() || state.sent == 0 {

@@ -7,13 +7,11 @@ use std::sync::{Mutex, OnceLock};
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::watch;
 
+use crate::budget::{self, cost_bytes};
 use crate::{AppendError, Cause, ReadError, Readiness, Record, lock};
 
 use super::format::Place;
 use super::settings::Settings;
-
-/// What each record counts besides its bytes, so that many small ones are bounded too.
-const RECORD_OVERHEAD_BYTES: u64 = 128;
 
 /// One channel: what is durable, and what is on its way.
 #[derive(Debug)]
@@ -50,11 +48,6 @@ struct Tail {
     records: VecDeque<Record>,
     used_bytes: u64,
     max_bytes: u64,
-}
-
-/// What a record counts in budgets.
-pub(super) fn cost_bytes(value: &[u8]) -> u64 {
-    u64::try_from(value.len()).unwrap_or(u64::MAX).saturating_add(RECORD_OVERHEAD_BYTES)
 }
 
 // === impl Channel ===
@@ -94,10 +87,7 @@ impl Channel {
 
     /// Counts a record as being on its way. To be called by one thread at a time.
     pub(super) fn reserve(&self, size_bytes: u64, limit_bytes: u64) -> Result<(), AppendError> {
-        let in_flight_bytes = self.in_flight_bytes.load(Ordering::Acquire);
-        if in_flight_bytes > 0 && in_flight_bytes.saturating_add(size_bytes) > limit_bytes {
-            return Err(AppendError::Busy { in_flight_bytes, size_bytes, limit_bytes });
-        }
+        budget::check(self.in_flight_bytes.load(Ordering::Acquire), size_bytes, limit_bytes)?;
         self.in_flight_bytes.fetch_add(size_bytes, Ordering::AcqRel);
         Ok(())
     }

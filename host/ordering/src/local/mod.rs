@@ -63,6 +63,7 @@ use bytes::Bytes;
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::watch;
 
+use crate::budget::size_bytes;
 use crate::log::RecordSource as _;
 use crate::{
     Append, AppendError, LogIdentity, LogKind, OrderedLog, ReadError, Readiness, RecordHash,
@@ -192,7 +193,7 @@ impl LocalLog {
 
 impl OrderedLog for LocalLog {
     fn append(&self, channel: &ChannelId, record: Bytes) -> Append {
-        let size_bytes = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        let size_bytes = size_bytes(&record);
         let limit_bytes = self.shared.max_record_bytes;
         if size_bytes > limit_bytes {
             return Append::failed(AppendError::TooLarge { size_bytes, limit_bytes });

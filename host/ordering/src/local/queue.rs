@@ -7,9 +7,10 @@ use bytes::Bytes;
 use raddle_core::ids::{ChannelId, Offset};
 use tokio::sync::oneshot;
 
+use crate::budget::cost_bytes;
 use crate::{Append, AppendError, lock};
 
-use super::channel::{Channel, Stop, cost_bytes};
+use super::channel::{Channel, Stop};
 
 /// Records that are not in a transaction yet.
 #[derive(Debug)]

@@ -9,11 +9,12 @@ use redb::ReadTransaction;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::budget::cost_bytes;
 use crate::log::RecordSource;
 use crate::{Cause, ReadError, Record};
 
 use super::Shared;
-use super::channel::{Channel, Tip, cost_bytes};
+use super::channel::{Channel, Tip};
 use super::failure::{Damage, Failure};
 use super::format::{self, Rest};
 
