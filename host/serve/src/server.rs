@@ -258,6 +258,7 @@ impl Server {
         let broadcast = AtomicBroadcastServer::new(service)
             .max_decoding_message_size(settings.receive_bytes_max)
             .max_encoding_message_size(settings.send_bytes_max);
+        // Of each service, counting stands outermost: what the intake does not take is a call too.
         let broadcast = Intake::new(broadcast, settings.intake, settings.receive_bytes_max);
         let broadcast = Counted::new(broadcast, Arc::clone(&metrics.calls));
         let node = Counted::new(node.max_decoding_message_size(SEEK_BYTES_MAX), Arc::clone(&metrics.calls));
@@ -268,6 +269,7 @@ impl Server {
 
         let incoming =
             TcpIncoming::from(self.listener).with_nodelay(Some(true)).with_keepalive(settings.tcp_keepalive);
+        // The guard stands before all services, so that a client's streams are counted together.
         let router = transport(&settings)
             .layer(Guarding(Arc::clone(&self.guard)))
             .add_service(broadcast)
@@ -276,8 +278,10 @@ impl Server {
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
 
-        let mut stopping = phase.subscribe();
+        let stopping = phase.subscribe();
         let guard = self.guard;
+        // What is beyond the limit is not accepted at all. The guard comes before TLS, which asks it whose the connection
+        // is; the time for a client's first words runs behind TLS, whose handshake has a time of its own.
         let incoming = limited(Box::pin(incoming), settings.connections_max);
         let incoming = guarded(incoming, Arc::clone(&guard));
         let until = async {
@@ -298,11 +302,7 @@ impl Server {
         tokio::select! {
             served = served => served?,
             () = guard.watch() => {}
-            () = async {
-                // Fails only if there is nobody left to wait for.
-                let _ = stopping.wait_for(|phase| *phase > Phase::Serving).await;
-                time::sleep(settings.drain_max).await;
-            } => {}
+            () = drained(stopping, settings.drain_max) => {}
         }
         phase.send_replace(Phase::Over);
         // For the ends of streams to be sent to those that read.
@@ -310,6 +310,13 @@ impl Server {
         guard.end_all();
         Ok(())
     }
+}
+
+/// Ready when a server that stops has left its streams their time to end.
+async fn drained(mut phase: watch::Receiver<Phase>, drain_max: Duration) {
+    // Fails only if there is nobody left to wait for.
+    let _ = phase.wait_for(|phase| *phase > Phase::Serving).await;
+    time::sleep(drain_max).await;
 }
 
 /// The limits of HTTP/2.
