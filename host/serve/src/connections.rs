@@ -10,13 +10,12 @@ use std::{
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{
-    io::{AsyncRead, ReadBuf},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
 use tonic::transport::server::Connected;
 
-use crate::tapped::{Tap, Tapped, news};
+use crate::tapped::{Tap, Tapped};
 
 /// How long nothing is accepted after a connection could not be. Mostly the process has no file descriptor left, and
 /// until it has one the system says so again at once.
@@ -86,16 +85,14 @@ impl<S: Connected> Connected for Tapped<S, Begins> {
 impl Tap for Place {}
 
 impl Tap for Begins {
-    fn poll_read<S: AsyncRead + Unpin>(
+    fn after_read(
         &mut self,
-        socket: Pin<&mut S>,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        read: Poll<io::Result<()>>,
+        news: &[u8],
     ) -> Poll<io::Result<()>> {
-        let Some((deadline, missing)) = &mut self.0 else { return socket.poll_read(context, buffer) };
-        let before = buffer.filled().len();
-        let read = socket.poll_read(context, buffer);
-        *missing = missing.saturating_sub(news(buffer, before).len());
+        let Some((deadline, missing)) = &mut self.0 else { return read };
+        *missing = missing.saturating_sub(news.len());
         if *missing == 0 {
             self.0 = None;
         } else if read.is_pending() && deadline.as_mut().poll(context).is_ready() {

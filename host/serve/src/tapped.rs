@@ -1,5 +1,5 @@
-//! A socket with something beside it that may watch what is read, and end what is written. What is written passes
-//! through as it is.
+//! A socket with something beside it that may watch what is read, and end what is read or written. What is written
+//! passes through as it is.
 
 use std::{
     io,
@@ -11,14 +11,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What stands beside a socket.
 pub trait Tap {
-    /// Reads from the socket; by itself, as if it were not there.
-    fn poll_read<S: AsyncRead + Unpin>(
+    /// Asked before each read.
+    ///
+    /// # Errors
+    ///
+    /// Nothing more may be read.
+    fn before_read(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Told what became of each read, and what it brought; answers it, or that nothing more may be read.
+    fn after_read(
         &mut self,
-        socket: Pin<&mut S>,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        read: Poll<io::Result<()>>,
+        news: &[u8],
     ) -> Poll<io::Result<()>> {
-        socket.poll_read(context, buffer)
+        let _ = (context, news);
+        read
     }
 
     /// Asked before each write and flush.
@@ -42,12 +53,6 @@ pub trait Tap {
     }
 }
 
-/// The bytes that a read has added to the buffer, which held `before`.
-#[must_use]
-pub fn news<'a>(buffer: &'a ReadBuf<'_>, before: usize) -> &'a [u8] {
-    buffer.filled().get(before..).unwrap_or_default()
-}
-
 /// A socket, and what stands beside it.
 #[derive(Debug)]
 pub struct Tapped<S, T> {
@@ -63,8 +68,10 @@ impl<S: AsyncRead + Unpin, T: Tap + Unpin> AsyncRead for Tapped<S, T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket, tap } = &mut *self;
-        tap.poll_read(Pin::new(socket), context, buffer)
+        self.tap.before_read(context)?;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
+        self.tap.after_read(context, read, buffer.filled().get(before..).unwrap_or_default())
     }
 }
 

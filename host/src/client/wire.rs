@@ -2,19 +2,18 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use hyper_util::rt::TokioIo;
-use raddle_serve::tapped::{Tap, Tapped, news};
+use raddle_serve::tapped::{Tap, Tapped};
 use raddle_serve::tls::{Authorities, KeyPair, in_words, plain_names};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::SingleCertAndKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, RootCertStore};
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -213,15 +212,12 @@ struct Alerts {
 }
 
 impl Tap for Answers {
-    fn poll_read<S: AsyncRead + Unpin>(
+    fn after_read(
         &mut self,
-        socket: Pin<&mut S>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        _: &mut Context<'_>,
+        read: Poll<io::Result<()>>,
+        news: &[u8],
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = socket.poll_read(context, buffer);
-        let news = news(buffer, before);
         if !self.has_begun && !news.is_empty() {
             self.has_begun = true;
             if news.starts_with(&ALERT) {
@@ -233,13 +229,12 @@ impl Tap for Answers {
 }
 
 impl Tap for Alerts {
-    fn poll_read<S: AsyncRead + Unpin>(
+    fn after_read(
         &mut self,
-        socket: Pin<&mut S>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        _: &mut Context<'_>,
+        read: Poll<io::Result<()>>,
+        _: &[u8],
     ) -> Poll<io::Result<()>> {
-        let read = socket.poll_read(context, buffer);
         if let Poll::Ready(Err(error)) = &read
             && let Some(rustls::Error::AlertReceived(alert)) = tls_error(error)
         {

@@ -3,17 +3,15 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Context,
     time::Duration,
 };
 
 use futures_util::{Stream, StreamExt as _, future::ready, task::AtomicWaker};
-use tokio::io::{AsyncRead, ReadBuf};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::{ClientId, Counters, Guard};
@@ -191,14 +189,8 @@ impl<S> Connected for Tapped<S, Kept> {
 }
 
 impl Tap for Kept {
-    fn poll_read<S: AsyncRead + Unpin>(
-        &mut self,
-        socket: Pin<&mut S>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.connection.check(context)?;
-        socket.poll_read(context, buffer)
+    fn before_read(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.connection.check(context)
     }
 
     fn before_write(&mut self, context: &mut Context<'_>) -> io::Result<()> {

@@ -2,20 +2,18 @@
 
 use std::{
     io,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use crate::{
     guard::Peer,
-    tapped::{Tap, Tapped, news},
+    tapped::{Tap, Tapped},
 };
 
 /// What a client began with is kept as far as this: enough to tell a hello of TLS, and its version.
@@ -87,15 +85,13 @@ impl First {
 }
 
 impl Tap for First {
-    fn poll_read<S: AsyncRead + Unpin>(
+    fn after_read(
         &mut self,
-        socket: Pin<&mut S>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        _: &mut Context<'_>,
+        read: Poll<io::Result<()>>,
+        news: &[u8],
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = socket.poll_read(context, buffer);
-        for (place, byte) in self.bytes.iter_mut().skip(self.kept).zip(news(buffer, before)) {
+        for (place, byte) in self.bytes.iter_mut().skip(self.kept).zip(news) {
             *place = *byte;
             self.kept += 1;
         }
