@@ -24,7 +24,10 @@ use raddle_serve::{
     server::{Health, Server, ServerError, ServerSettings},
 };
 use serde_json::{Map, json};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 
 pub use crate::eventually::{at_rest, eventually};
 
@@ -105,6 +108,22 @@ impl TestChannel {
     /// Takes everything at once.
     pub fn open() -> Arc<Self> {
         Self::new(Box::new(|_| ready(Ok(()))), Box::new(|_| ready(Ok(()))))
+    }
+
+    /// Takes everything, and appends when the gate is open.
+    pub fn gated() -> (watch::Sender<bool>, Arc<Self>) {
+        let (open, gate) = watch::channel(false);
+        let channel = Self::new(
+            Box::new(|_| ready(Ok(()))),
+            Box::new(move |_| {
+                let mut gate = gate.clone();
+                Box::pin(async move {
+                    gate.wait_for(|is_open| *is_open).await.unwrap();
+                    Ok(())
+                })
+            }),
+        );
+        (open, channel)
     }
 
     pub fn log(&self) -> Vec<u64> {

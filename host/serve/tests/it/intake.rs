@@ -1,6 +1,6 @@
 //! What all streams hold together.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
@@ -10,7 +10,7 @@ use raddle_serve::{
     intake::{IntakeLimits, SMALL_BYTES_MAX},
     server::ServerSettings,
 };
-use tokio::{sync::watch, time};
+use tokio::time;
 use tonic::{Code, body::Body, transport::Channel};
 
 use crate::{
@@ -25,22 +25,6 @@ const LARGE: usize = 1 << 20;
 
 fn settings(intake: IntakeLimits) -> ServerSettings {
     ServerSettings { intake, receive_bytes_max: 2 * LARGE, ..Default::default() }
-}
-
-/// A channel that appends when the gate is open.
-fn gated() -> (watch::Sender<bool>, Arc<TestChannel>) {
-    let (open, gate) = watch::channel(false);
-    let channel = TestChannel::new(
-        Box::new(|_| ready(Ok(()))),
-        Box::new(move |_| {
-            let mut gate = gate.clone();
-            Box::pin(async move {
-                gate.wait_for(|is_open| *is_open).await.unwrap();
-                Ok(())
-            })
-        }),
-    );
-    (open, channel)
 }
 
 /// Opens a stream with these bytes as its body's beginning, and keeps it open.
@@ -67,7 +51,7 @@ async fn all_streams_together_hold_no_more_than_the_server_allows() {
         } else {
             IntakeLimits { large_bytes_max: budget, ..Default::default() }
         };
-        let (open_gate, channel) = gated();
+        let (open_gate, channel) = TestChannel::gated();
         let server = serve(&channel, settings(limits)).await;
         let streams = (0..40).map(|_| {
             let envelopes = (0..5).map(|number| envelope_of(CHANNEL, 3, number, padding)).collect();

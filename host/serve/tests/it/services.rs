@@ -9,7 +9,7 @@ use raddle_serve::{
     server::{ATOMIC_BROADCAST, Server, ServerError, ServerSettings},
 };
 use std::collections::HashMap;
-use tokio::{sync::watch, time};
+use tokio::time;
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::{v1, v1alpha};
@@ -124,17 +124,7 @@ async fn an_address_in_use_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_answers_what_it_received_and_takes_nothing_more() {
-    let (open, gate) = watch::channel(false);
-    let channel = TestChannel::new(
-        Box::new(|_| ready(Ok(()))),
-        Box::new(move |_| {
-            let mut gate = gate.clone();
-            Box::pin(async move {
-                gate.wait_for(|is_open| *is_open).await.unwrap();
-                Ok(())
-            })
-        }),
-    );
+    let (open, channel) = TestChannel::gated();
     let server = serve(&channel, ServerSettings::default()).await;
     let client = connect(server.address).await;
     let (requests, answers) = open_sender(&client).await;
