@@ -14,10 +14,18 @@ use raddle_core::bundle::read_config_envelope;
 use raddle_proto::common::{self, Config};
 use raddle_proto::wire::{Envelope, go_decode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::edit::{EditError, edited, set, show, unset};
 use super::update::{Approval, Draft, DraftError, approvals, stale};
+
+/// What configtxlator was given and made of it, a line of packed JSON each.
+pub(super) fn rows_of<T: DeserializeOwned>(packed: &[u8]) -> Vec<T> {
+    let mut lines = String::new();
+    GzDecoder::new(packed).read_to_string(&mut lines).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
 
 /// The config blocks of the recorded channel: each config, and the update that led to it.
 fn configs() -> Vec<(Config, Bytes)> {

@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::io::Read as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use flate2::read::GzDecoder;
 use prost::Message as _;
 use raddle_proto::common;
 use raddle_proto::wire::go_decode;
@@ -15,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Shown, from_json, text, to_json};
+use crate::admin::tests::rows_of;
 
 /// A message, and what configtxlator made of it.
 #[derive(Deserialize)]
@@ -30,10 +28,7 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let mut lines = String::new();
-    let packed = include_bytes!("../../../../tests/golden/configtxlator/json.jsonl.gz");
-    GzDecoder::new(&packed[..]).read_to_string(&mut lines).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    rows_of(include_bytes!("../../../../tests/golden/configtxlator/json.jsonl.gz"))
 }
 
 fn shown(name: &str) -> Shown {

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::io::Read as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
 use raddle_core::ids::ChannelId;
 use raddle_proto::common::{Config, ConfigGroup, ConfigUpdate, ConfigValue};
 use raddle_proto::wire::go_decode;
 use serde::Deserialize;
 
 use super::*;
+use crate::admin::tests::rows_of;
 
 #[derive(Deserialize)]
 struct Row {
@@ -28,10 +26,7 @@ fn decode<M: prost::Message + prost::Name + Default>(text: &str) -> M {
 }
 
 fn rows() -> Vec<Row> {
-    let mut lines = String::new();
-    let packed = include_bytes!("../../../../tests/golden/configtxlator/updates.jsonl.gz");
-    GzDecoder::new(&packed[..]).read_to_string(&mut lines).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    rows_of(include_bytes!("../../../../tests/golden/configtxlator/updates.jsonl.gz"))
 }
 
 #[test]
