@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod admin;
+#[allow(clippy::duplicate_mod, reason = "tests of the whole have it beside the broker")]
 #[path = "../ports.rs"]
 mod ports;
 pub mod proxy;
