@@ -1,8 +1,8 @@
 //! The ledger of one channel: its blocks, and beside them the chain state that the chain goes on from.
 //!
 //! [`Ledger::commit`] makes blocks durable together with the state behind the last of them. It is called by one thread
-//! of the node, and blocks. [`Ledger::blocks_from`] gives committed blocks to as many readers as there are, those near
-//! the channel's end from memory; no reader holds up a commit.
+//! of the node, and blocks. [`Ledger::block`] gives committed blocks to as many readers as there are, those near the
+//! channel's end from memory; no reader holds up a commit. Who waits for blocks is told of them elsewhere.
 //!
 //! # Why two files
 //!
@@ -102,7 +102,6 @@ mod failure;
 mod format;
 mod held;
 mod open;
-mod reader;
 mod settings;
 mod shared;
 mod store;
@@ -118,27 +117,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raddle_core::chain::ChainState;
 use raddle_core::ids::{BlockNumber, ChannelId, Offset};
-use tokio::sync::watch;
 
 use shared::Shared;
 use store::Files;
 
 pub use check::{BlockFault, MAX_BLOCK_BYTES};
-pub use failure::{CommitError, Damage, Failure, ReadError, Stop};
+pub use failure::{CommitError, Damage, Failure, ReadError};
 pub use format::FORMAT;
 pub use open::{Foreign, OpenError};
-pub use reader::Blocks;
 pub use settings::Settings;
 
 /// The ledger of one channel.
 ///
-/// Clones share it. When the last clone goes, or when [`Ledger::close`] is called, the files are closed and readers
-/// end; both wait for a commit that is being written.
+/// Clones share it. When the last clone goes, or when [`Ledger::close`] is called, the files are closed, and only what
+/// is in memory can still be read; both wait for a commit that is being written.
 #[derive(Clone)]
-pub struct Ledger(Arc<Owner>);
-
-/// Closes the ledger. Readers know [`Shared`] alone, so that they do not keep a ledger open.
-struct Owner(Arc<Shared>);
+pub struct Ledger(Arc<Shared>);
 
 /// A block to be committed, with what moved with it.
 #[derive(Clone)]
@@ -171,23 +165,6 @@ pub struct Stored {
     pub chain: ChainState,
     /// Where the ordered log was read to; none before the first block that was cut from it.
     pub anchor: Option<LogAnchor>,
-}
-
-/// How far a ledger goes, to look at or to wait for.
-#[derive(Clone, Debug)]
-pub struct Tip {
-    /// What is stored behind the last committed block.
-    pub stored: Arc<Stored>,
-    /// Why there will be no more blocks.
-    pub stop: Option<Stop>,
-}
-
-impl Tip {
-    /// The number of committed blocks, which is the number of the next one.
-    #[must_use]
-    pub fn height(&self) -> u64 {
-        self.stored.chain.tip.next().0
-    }
 }
 
 // === impl Ledger ===
@@ -223,31 +200,25 @@ impl Ledger {
 
     fn start(path: &Path, channel: &ChannelId, files: Files, settings: &Settings) -> Result<Self, OpenError> {
         let opened = open::open(path, channel, files, settings)?;
-        Ok(Self(Arc::new(Owner(Arc::new(Shared::new(opened, settings))))))
+        Ok(Self(Arc::new(Shared::new(opened, settings))))
     }
 
     /// Whose ledger it is.
     #[must_use]
     pub fn channel(&self) -> &ChannelId {
-        self.shared().channel()
+        self.0.channel()
     }
 
     /// The number of committed blocks.
     #[must_use]
     pub fn height(&self) -> u64 {
-        self.shared().tip().height()
+        self.0.tip().height()
     }
 
     /// What is stored behind the last committed block.
     #[must_use]
     pub fn state(&self) -> Arc<Stored> {
-        self.shared().tip().stored
-    }
-
-    /// How far the ledger goes, changing with each commit, and at its end.
-    #[must_use]
-    pub fn tip(&self) -> watch::Receiver<Tip> {
-        self.shared().watch()
+        self.0.tip().stored
     }
 
     /// Makes consecutive blocks on top of the last one durable, with the state and the place in the ordered log that
@@ -260,7 +231,7 @@ impl Ledger {
     ///
     /// See [`CommitError`]: one of them leaves the outcome open and ends the ledger, the others commit nothing.
     pub fn commit(&self, blocks: &[NewBlock]) -> Result<(), CommitError> {
-        self.shared().commit(blocks)
+        self.0.commit(blocks)
     }
 
     /// A committed block, marshalled, as it was given; none where the channel does not reach. Blocks.
@@ -269,28 +240,20 @@ impl Ledger {
     ///
     /// It cannot be read, or the ledger is closed.
     pub fn block(&self, number: BlockNumber) -> Result<Option<Bytes>, ReadError> {
-        let end = BlockNumber(self.height());
-        if number >= end {
+        if number.0 >= self.height() {
             return Ok(None);
         }
-        if let Some(mut blocks) = self.shared().tail_from(number, end, 0) {
-            return Ok(blocks.pop_front());
+        match self.0.recent(number) {
+            Some(block) => Ok(Some(block)),
+            None => self.0.read_file(number, number.next(), 0).map(|blocks| blocks.into_iter().next()),
         }
-        self.shared().read_file(number, end, 0).map(|mut blocks| blocks.pop_front())
     }
 
     /// A committed block that is in memory, as those near the channel's end are. Does not block.
     #[must_use]
     pub fn recent(&self, number: BlockNumber) -> Option<Bytes> {
-        let end = BlockNumber(self.height());
-        let mut blocks = (number < end).then(|| self.shared().tail_from(number, end, 0)).flatten()?;
-        blocks.pop_front()
-    }
-
-    /// Committed blocks from one on, as they come. The first one may lie in the future.
-    #[must_use]
-    pub fn blocks_from(&self, number: BlockNumber) -> Blocks {
-        Blocks::new(Arc::clone(self.shared()), number)
+        // Memory has blocks a moment before they count.
+        (number.0 < self.height()).then(|| self.0.recent(number)).flatten()
     }
 
     /// Reads every block and compares all that depends on another: numbers, previous hashes, data hashes, checksums,
@@ -301,24 +264,12 @@ impl Ledger {
     ///
     /// The first block that is wrong or cannot be read.
     pub fn verify(&self, progress: impl FnMut(u64, u64)) -> Result<(), ReadError> {
-        self.shared().verify(progress)
+        self.0.verify(progress)
     }
 
-    /// Closes the files and ends readers. Waits for a commit that is being written.
+    /// Closes the files. Waits for a commit that is being written.
     pub fn close(&self) {
-        self.shared().close();
-    }
-
-    fn shared(&self) -> &Arc<Shared> {
-        let Owner(shared) = &*self.0;
-        shared
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        let Self(shared) = self;
-        shared.close();
+        self.0.close();
     }
 }
 

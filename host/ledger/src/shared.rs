@@ -1,12 +1,10 @@
 //! What callers and readers share: committing, and reading what is committed.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use raddle_core::ids::{BlockNumber, ChannelId};
-use tokio::sync::watch;
 
 use crate::check::{self, Unchecked};
 use crate::failure::{CommitError, Failure, ReadError, Stop};
@@ -15,7 +13,7 @@ use crate::open::Opened;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::tail::Tail;
-use crate::{NewBlock, Stored, Tip};
+use crate::{NewBlock, Stored};
 
 /// From here on, data are hashed on a thread of their own; starting one takes as long as hashing 100 KB.
 const HASHED_MEANWHILE_BYTES: usize = 256 << 10;
@@ -26,8 +24,24 @@ pub(crate) struct Shared {
     store: Store,
     /// Where the next block goes in its file. Locked for as long as a commit takes.
     end: Mutex<u64>,
-    tip: watch::Sender<Tip>,
+    tip: Mutex<Tip>,
     tail: Mutex<Tail>,
+}
+
+/// How far a ledger goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Tip {
+    /// What is stored behind the last committed block.
+    pub stored: Arc<Stored>,
+    /// Why there will be no more blocks.
+    pub stop: Option<Stop>,
+}
+
+impl Tip {
+    /// The number of committed blocks, which is the number of the next one.
+    pub fn height(&self) -> u64 {
+        self.stored.chain.tip.next().0
+    }
 }
 
 // === impl Shared ===
@@ -40,7 +54,7 @@ impl Shared {
             channel: contents.channel,
             store,
             end: Mutex::new(contents.end),
-            tip: watch::Sender::new(Tip { stored: Arc::new(contents.stored), stop: None }),
+            tip: Mutex::new(Tip { stored: Arc::new(contents.stored), stop: None }),
             tail: Mutex::new(tail),
         }
     }
@@ -54,7 +68,7 @@ impl Shared {
     }
 
     pub fn tip(&self) -> Tip {
-        self.tip.borrow().clone()
+        lock(&self.tip).clone()
     }
 
     pub fn commit(&self, blocks: &[NewBlock]) -> Result<(), CommitError> {
@@ -82,7 +96,7 @@ impl Shared {
             Err(error) => {
                 if let CommitError::OutcomeUnknown { cause } = &error {
                     self.store.reopen_for_reading();
-                    self.tip.send_modify(|tip| tip.stop = Some(Stop::Failed(Arc::clone(cause))));
+                    lock(&self.tip).stop = Some(Stop::Failed(Arc::clone(cause)));
                 }
                 Err(error)
             }
@@ -121,15 +135,12 @@ impl Shared {
             tail.push(new.block.clone());
         }
         drop(tail);
-        self.tip.send_modify(|tip| tip.stored = Arc::new(stored));
+        lock(&self.tip).stored = Arc::new(stored);
     }
 
-    pub fn watch(&self) -> watch::Receiver<Tip> {
-        self.tip.subscribe()
-    }
-
-    pub fn tail_from(&self, from: BlockNumber, end: BlockNumber, max_bytes: u64) -> Option<VecDeque<Bytes>> {
-        lock(&self.tail).from(from, end, max_bytes)
+    /// A block that is in memory. It may not count yet.
+    pub fn recent(&self, number: BlockNumber) -> Option<Bytes> {
+        lock(&self.tail).get(number)
     }
 
     /// Committed blocks from the files: at most `max_bytes`, or one.
@@ -138,7 +149,7 @@ impl Shared {
         from: BlockNumber,
         end: BlockNumber,
         max_bytes: u64,
-    ) -> Result<VecDeque<Bytes>, ReadError> {
+    ) -> Result<Vec<Bytes>, ReadError> {
         let read = || {
             let mut taken_bytes = 0_u64;
             let fits = |row: &Row| {
@@ -156,9 +167,9 @@ impl Shared {
             other => other,
         };
         match blocks {
-            Ok(Some(blocks)) => Ok(blocks.into()),
+            Ok(Some(blocks)) => Ok(blocks),
             // A stopped ledger whose index could not be opened once more is not closed.
-            Ok(None) => Err(self.tip.borrow().stop.clone().unwrap_or(Stop::Closed).into()),
+            Ok(None) => Err(self.tip().stop.unwrap_or(Stop::Closed).into()),
             Err(failure) => Err(ReadError::Failed { cause: Arc::new(failure) }),
         }
     }
@@ -166,12 +177,14 @@ impl Shared {
     pub fn close(&self) {
         let end = lock(&self.end);
         self.store.close();
-        self.tip.send_if_modified(|tip| {
-            let was_open = tip.stop.is_none();
-            tip.stop.get_or_insert(Stop::Closed);
-            was_open
-        });
+        lock(&self.tip).stop.get_or_insert(Stop::Closed);
         drop(end);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

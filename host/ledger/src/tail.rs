@@ -18,7 +18,7 @@ pub(crate) struct Tail {
 }
 
 /// What a block counts in budgets.
-pub(crate) fn cost_bytes(block: &[u8]) -> u64 {
+fn cost_bytes(block: &[u8]) -> u64 {
     u64::try_from(block.len()).unwrap_or(u64::MAX).saturating_add(BLOCK_OVERHEAD_BYTES)
 }
 
@@ -39,20 +39,11 @@ impl Tail {
         }
     }
 
-    /// Blocks from this one on, all before `end`, if memory has the first of them: at most `max_bytes`, at least one.
-    pub fn from(&self, from: BlockNumber, end: BlockNumber, max_bytes: u64) -> Option<VecDeque<Bytes>> {
+    /// The block of this number, if it is one of them.
+    pub fn get(&self, number: BlockNumber) -> Option<Bytes> {
         let kept = u64::try_from(self.blocks.len()).ok()?;
         let first = self.end.0.checked_sub(kept)?;
-        let skipped = usize::try_from(from.0.checked_sub(first)?).ok()?;
-        let count = usize::try_from(end.0.checked_sub(from.0)?).ok()?;
-        let mut taken_bytes = 0_u64;
-        let fits = |block: &&Bytes| {
-            let is_first = taken_bytes == 0;
-            taken_bytes = taken_bytes.saturating_add(cost_bytes(block));
-            is_first || taken_bytes <= max_bytes
-        };
-        let blocks: VecDeque<_> =
-            self.blocks.iter().skip(skipped).take(count).take_while(fits).cloned().collect();
-        (!blocks.is_empty()).then_some(blocks)
+        let place = usize::try_from(number.0.checked_sub(first)?).ok()?;
+        self.blocks.get(place).cloned()
     }
 }

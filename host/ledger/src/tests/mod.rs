@@ -15,7 +15,6 @@ mod reading;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use prost::Message;
@@ -25,7 +24,7 @@ use raddle_core::ids::{BlockNumber, ChannelId, Offset};
 use raddle_proto::{common, hash, orderer};
 use tempfile::TempDir;
 
-use crate::{Blocks, Ledger, LogAnchor, NewBlock, ReadError, Settings};
+use crate::{Ledger, LogAnchor, NewBlock, ReadError, Settings};
 
 /// A folder for one ledger.
 struct Home(TempDir);
@@ -59,15 +58,6 @@ fn settings() -> Settings {
 /// Readers get nothing from memory.
 fn without_tail() -> Settings {
     Settings { tail_bytes: 0, ..settings() }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
-/// What a reader gives without waiting.
-fn at_once(blocks: &mut Blocks) -> Poll<Result<Bytes, ReadError>> {
-    std::pin::pin!(blocks.next()).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// All blocks of a channel as an orderer wrote them, each with the state that its metadata carry.

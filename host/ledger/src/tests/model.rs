@@ -10,8 +10,6 @@ enum Step {
     /// Blocks of these sizes in one commit.
     Commit(Vec<usize>),
     Read(u64),
-    /// A reader takes this many, or all that are there.
-    Follow(usize),
     Reopen,
     Crash(u32),
 }
@@ -21,7 +19,6 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(size, 0..6).prop_map(Step::Commit),
         3 => (0_u64..60).prop_map(Step::Read),
-        3 => (0_usize..20).prop_map(Step::Follow),
         1 => Just(Step::Reopen),
         1 => (0_u32..9).prop_map(Step::Crash),
     ]
@@ -32,7 +29,6 @@ fn run(steps: Vec<Step>, tail_bytes: u64) {
     let mut disk = Disk::with_ledger(&model[0]);
     let settings = Settings { tail_bytes, ..settings() };
     let mut ledger = disk.try_open(&settings).unwrap();
-    let (mut reader, mut read) = (ledger.blocks_from(BlockNumber(0)), 0);
     for step in steps {
         match step {
             Step::Commit(sizes) => {
@@ -46,22 +42,13 @@ fn run(steps: Vec<Step>, tail_bytes: u64) {
                 let expected = model.get(usize::try_from(number).unwrap()).map(|new| new.block.clone());
                 assert_eq!(ledger.block(BlockNumber(number)).unwrap(), expected);
             }
-            Step::Follow(count) => {
-                for _ in 0..count.min(model.len() - read) {
-                    assert_eq!(block_on(reader.next()).unwrap(), model[read].block);
-                    read += 1;
-                }
-                assert!(read < model.len() || at_once(&mut reader).is_pending());
-            }
             Step::Reopen => {
                 drop(ledger);
                 ledger = disk.try_open(&settings).unwrap();
-                reader = ledger.blocks_from(BlockNumber(read as u64));
             }
             Step::Crash(seed) => {
                 disk = Disk::of(disk.crashed(keeps(seed)));
                 ledger = disk.try_open(&settings).unwrap();
-                reader = ledger.blocks_from(BlockNumber(read as u64));
             }
         }
         let stored = ledger.state();

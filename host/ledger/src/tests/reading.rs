@@ -1,25 +1,20 @@
-//! Readers.
+//! Reading what is committed.
 
 use std::thread;
 
 use super::*;
 
-fn take(blocks: &mut Blocks, count: usize) -> Vec<Bytes> {
-    block_on(async {
-        let mut taken = Vec::new();
-        for _ in 0..count {
-            taken.push(blocks.next().await.unwrap());
-        }
-        taken
-    })
-}
-
 fn bytes(blocks: &[NewBlock]) -> Vec<Bytes> {
     blocks.iter().map(|new| new.block.clone()).collect()
 }
 
+/// All blocks of a ledger.
+fn all(ledger: &Ledger) -> Vec<Bytes> {
+    (0..ledger.height()).map(|number| ledger.block(BlockNumber(number)).unwrap().unwrap()).collect()
+}
+
 #[test]
-fn a_reader_gets_what_is_there_and_then_what_comes_from_memory_and_from_the_file() {
+fn blocks_are_given_from_memory_and_from_the_file_as_soon_as_they_are_committed() {
     let blocks = recorded();
     let half = blocks.len() / 2;
     for tail_bytes in [0, 100_000, 32 << 20] {
@@ -27,39 +22,31 @@ fn a_reader_gets_what_is_there_and_then_what_comes_from_memory_and_from_the_file
         drop(home.create(&blocks[0]));
         let settings = Settings { tail_bytes, ..settings() };
         let ledger = Ledger::open(&home.path(), &mychannel(), &settings).unwrap();
+        // What was there before is in the file alone.
+        assert!(ledger.recent(BlockNumber(0)).is_none());
         ledger.commit(&blocks[1..half]).unwrap();
-        for from in [0, 1, half - 1, half, half + 3] {
-            let mut reader = ledger.blocks_from(BlockNumber(from as u64));
-            let there = half.saturating_sub(from);
-            assert_eq!(take(&mut reader, there), bytes(&blocks[from.min(half)..half]));
-            assert!(at_once(&mut reader).is_pending());
-            assert_eq!(reader.number(), BlockNumber(from.max(half) as u64));
+        assert_eq!(all(&ledger), bytes(&blocks[..half]));
+        for number in [half, half + 3] {
+            assert!(ledger.block(BlockNumber(number as u64)).unwrap().is_none());
+            assert!(ledger.recent(BlockNumber(number as u64)).is_none());
         }
-        let mut reader = ledger.blocks_from(BlockNumber(0));
         ledger.commit(&blocks[half..]).unwrap();
-        assert_eq!(take(&mut reader, blocks.len()), bytes(&blocks));
+        assert_eq!(all(&ledger), bytes(&blocks));
+        let remembered: Vec<_> =
+            (0..ledger.height()).filter(|number| ledger.recent(BlockNumber(*number)).is_some()).collect();
+        let last = ledger.height() - 1;
+        match tail_bytes {
+            0 => assert!(remembered.is_empty()),
+            // The last ones, without a gap.
+            100_000 => {
+                assert!(1 < remembered[0] && remembered[0] < last, "{remembered:?}");
+                assert!(remembered.iter().copied().eq(remembered[0]..=last));
+            }
+            _ => assert!(remembered.iter().copied().eq(1..=last)),
+        }
+        let recent = |number: &u64| ledger.recent(BlockNumber(*number)).unwrap();
+        assert!(remembered.iter().all(|number| recent(number) == blocks[*number as usize].block));
     }
-}
-
-#[test]
-fn waiting_readers_wake_for_each_commit() {
-    let blocks = Arc::new(recorded());
-    let home = Home::new();
-    let ledger = home.create(&blocks[0]);
-    let readers: Vec<_> = (0..8)
-        .map(|_| {
-            let (mut reader, blocks) = (ledger.blocks_from(BlockNumber(1)), Arc::clone(&blocks));
-            assert!(at_once(&mut reader).is_pending());
-            thread::spawn(move || take(&mut reader, blocks.len() - 1) == bytes(&blocks[1..]))
-        })
-        .collect();
-    let mut tip = ledger.tip();
-    for some in blocks[1..].chunks(2) {
-        ledger.commit(some).unwrap();
-        assert!(tip.has_changed().unwrap());
-        assert_eq!(tip.borrow_and_update().height(), ledger.height());
-    }
-    assert!(readers.into_iter().all(|reader| reader.join().unwrap()));
 }
 
 #[test]
@@ -70,14 +57,16 @@ fn readers_of_the_file_and_a_full_verification_run_beside_commits() {
     let ledger = Ledger::open(&home.path(), &mychannel(), &without_tail()).unwrap();
     let readers: Vec<_> = (0..4)
         .map(|_| {
-            let (mut reader, blocks) = (ledger.blocks_from(BlockNumber(0)), Arc::clone(&blocks));
-            let ledger = ledger.clone();
+            let (ledger, blocks) = (ledger.clone(), Arc::clone(&blocks));
             thread::spawn(move || {
-                for (number, new) in (0..).map(BlockNumber).zip(blocks.iter()) {
-                    assert_eq!(take(&mut reader, 1)[0], new.block);
-                    assert_eq!(ledger.block(number).unwrap().unwrap(), new.block);
+                loop {
+                    let there = all(&ledger);
+                    assert_eq!(there, bytes(&blocks[..there.len()]));
+                    ledger.verify(|_, _| ()).unwrap();
+                    if there.len() == blocks.len() {
+                        return;
+                    }
                 }
-                ledger.verify(|_, _| ()).unwrap();
             })
         })
         .collect();
@@ -88,60 +77,22 @@ fn readers_of_the_file_and_a_full_verification_run_beside_commits() {
 }
 
 #[test]
-fn a_reader_that_does_not_go_on_holds_no_more_than_its_chunk() {
-    let home = Home::new();
-    let mut last = made(None, 10);
-    drop(home.create(&last));
-    let ledger = Ledger::open(&home.path(), &mychannel(), &without_tail()).unwrap();
-    for _ in 0..8 {
-        last = made(Some(&last), 500_000);
-        ledger.commit(std::slice::from_ref(&last)).unwrap();
-    }
-    let mut reader = ledger.blocks_from(BlockNumber(1));
-    take(&mut reader, 1);
-    assert_eq!(reader.number(), BlockNumber(2));
-    drop(ledger);
-    // It is given what it has taken, which is what fits a mebibyte, and no more.
-    assert_eq!(block_on(reader.next()).unwrap().len(), last.block.len());
-    assert!(matches!(block_on(reader.next()), Err(ReadError::Closed)));
-}
-
-#[test]
-fn a_wait_that_is_given_up_loses_no_block() {
-    let blocks = recorded();
-    let home = Home::new();
-    drop(home.create(&blocks[0]));
-    let ledger = Ledger::open(&home.path(), &mychannel(), &without_tail()).unwrap();
-    ledger.commit(&blocks[1..]).unwrap();
-    let mut reader = ledger.blocks_from(BlockNumber(0));
-    block_on(async {
-        for new in &blocks {
-            // In a runtime, a read from the file is on another thread when it is given up, if it is not done by then.
-            let given = match at_once(&mut reader) {
-                Poll::Ready(given) => given,
-                Poll::Pending => reader.next().await,
-            };
-            assert_eq!(given.unwrap(), new.block);
-            reader = ledger.blocks_from(reader.number());
-        }
-    });
-}
-
-#[test]
-fn readers_end_when_the_last_ledger_goes() {
+fn when_the_last_ledger_goes_the_files_are_closed_and_when_one_is_closed_memory_still_answers() {
     let blocks = recorded();
     let home = Home::new();
     let ledger = home.create(&blocks[0]);
-    let mut waiting = ledger.blocks_from(BlockNumber(1));
-    let mut behind = ledger.blocks_from(BlockNumber(0));
+    ledger.commit(&blocks[1..3]).unwrap();
     let clone = ledger.clone();
     drop(ledger);
-    assert!(at_once(&mut waiting).is_pending());
-    let ended = thread::spawn(move || block_on(waiting.next()));
+    assert_eq!(all(&clone), bytes(&blocks[..3]));
     drop(clone);
-    assert!(matches!(ended.join().unwrap(), Err(ReadError::Closed)));
-    assert!(matches!(block_on(behind.next()), Err(ReadError::Closed)));
-    // The readers do not keep the files.
+    let ledger = home.open();
+    ledger.commit(&blocks[3..4]).unwrap();
+    let clone = ledger.clone();
+    ledger.close();
+    assert!(matches!(clone.block(BlockNumber(0)), Err(ReadError::Closed)));
+    assert_eq!(clone.block(BlockNumber(3)).unwrap().unwrap(), blocks[3].block);
+    // A handle on a closed ledger does not keep the files.
     drop(home.open());
-    drop(behind);
+    drop(clone);
 }
