@@ -92,7 +92,8 @@ impl Prover {
 
     fn principal(&mut self) -> Option<&mut PrincipalNeed> {
         match self.open.last_mut() {
-            Some(Node::Need(Need::Principal(need))) if self.open_without_room == 0 => Some(need),
+            // Nothing stands inside a principal, so what there is no room for never hides it.
+            Some(Node::Need(Need::Principal(need))) => Some(need),
             _ => None,
         }
     }
