@@ -349,7 +349,24 @@ impl Signer for Member {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
+
     use super::*;
+    use crate::bundle::read_genesis;
+
+    #[test]
+    fn whoever_reads_a_config_knows_the_msps_of_all_its_organisations() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/fabric-2.5");
+        for (file, msps) in [("mychannel.block", 3), ("kafka-genesis.block", 3)] {
+            let config = read_genesis(std::fs::read(golden.join(file)).unwrap().into()).unwrap().config;
+            let access = Access::read(config.channel_group().unwrap()).unwrap();
+            let authorities: BTreeSet<&Bytes> = access.tls_authorities().collect();
+            assert_eq!(authorities.len(), msps, "{file}");
+            assert_eq!(authorities, config.access.tls_authorities().collect(), "{file}");
+        }
+    }
 
     #[test]
     fn the_newest_capability_chooses_the_rules_of_msps() {

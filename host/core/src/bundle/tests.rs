@@ -5,11 +5,11 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use prost::Message;
-use raddle_proto::common::{self, ConfigGroup, ConfigPolicy, ConfigValue, Policy};
+use raddle_proto::common::{self, ConfigGroup, ConfigPolicy, ConfigValue, HeaderType, Policy};
 use raddle_proto::wire::go_decode;
-use raddle_proto::{msp, orderer, peer};
+use raddle_proto::{hash, msp, orderer, peer};
 
-use super::{CurrentConfig, read_config_of, read_genesis};
+use super::{CurrentConfig, is_config_block, read_config_of, read_genesis, read_join_block};
 use crate::ids::ChannelId;
 
 fn recorded(file: &str) -> CurrentConfig {
@@ -265,6 +265,11 @@ fn organisations_are_judged_as_in_fabric() {
             application(root).groups.insert("Org9".into(), copy);
         }),
     ]);
+    let shared = edited("mychannel.block", |root| {
+        let copy = org1(root).clone();
+        application(root).groups.insert("Org9".into(), copy);
+    });
+    assert!(shared.is_ok(), "organisations may share an MSP that is the same");
     for section in [&["Consortiums", "SampleConsortium"][..], &["Consortiums"]] {
         let found = edited("kafka-genesis.block", |root| {
             let group = below(root, section);
@@ -437,6 +442,77 @@ fn what_a_config_may_not_change_is_told_as_in_fabric() {
         let (present, next) = (edited(file, before).unwrap(), edited(file, after).unwrap());
         let found = present.check_successor(&next).map_err(|error| error.to_string());
         assert_eq!(found.err().as_deref(), expected);
+    }
+}
+
+/// The recorded block, changed; its header names the data.
+fn block(file: &str, edit: impl FnOnce(&mut common::Block)) -> common::Block {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/fabric-2.5").join(file);
+    let mut block: common::Block = go_decode(std::fs::read(golden).unwrap().into()).unwrap();
+    edit(&mut block);
+    let data = block.data.iter().flat_map(|data| &data.data).map(AsRef::as_ref);
+    block.header.as_mut().unwrap().data_hash = hash::block_data_hash(data).to_vec().into();
+    block
+}
+
+/// The same with its envelope's type or its config changed.
+fn block_of(header_type: Option<HeaderType>, edit: Edit) -> common::Block {
+    block("mychannel.block", |block| {
+        let data = &mut block.data.as_mut().unwrap().data[0];
+        let mut envelope: common::Envelope = go_decode(data.clone()).unwrap();
+        let mut payload: common::Payload = go_decode(envelope.payload.clone()).unwrap();
+        let header = payload.header.as_mut().unwrap();
+        let mut channel: common::ChannelHeader = go_decode(header.channel_header.clone()).unwrap();
+        channel.r#type = header_type.map_or(channel.r#type, Into::into);
+        header.channel_header = channel.encode_to_vec().into();
+        let mut config: common::ConfigEnvelope = go_decode(payload.data.clone()).unwrap();
+        edit(config.config.as_mut().unwrap().channel_group.as_mut().unwrap());
+        payload.data = config.encode_to_vec().into();
+        envelope.payload = payload.encode_to_vec().into();
+        *data = envelope.encode_to_vec().into();
+    })
+}
+
+#[test]
+fn a_channel_can_be_joined_by_a_config_block_of_it() {
+    for (block, channel) in [
+        (block("mychannel.block", |_| {}), "mychannel"),
+        (block("kafka-genesis.block", |_| {}), "syschannel"),
+        (block_of(Some(HeaderType::OrdererTransaction), |_| {}), "mychannel"),
+    ] {
+        let join = read_join_block(&block).unwrap();
+        assert_eq!((join.number.0, join.channel().0.as_str()), (0, channel));
+        assert!(is_config_block(&block));
+    }
+    let mut other_hash = block("mychannel.block", |_| {});
+    other_hash.header.as_mut().unwrap().data_hash = "x".into();
+    let metadata = common::BlockMetadata::default();
+    for (block, is_config, expected) in [
+        (block_of(Some(HeaderType::Message), |_| {}), false, "block is not a config block"),
+        (block("mychannel.block", |it| it.data = None), false, "block is not a config block"),
+        (
+            block("mychannel.block", |it| {
+                let data = &mut it.data.as_mut().unwrap().data;
+                data.push(data[0].clone());
+            }),
+            false,
+            "block is not a config block",
+        ),
+        (block("mychannel.block", |it| it.metadata = None), true, "invalid block: does not have metadata"),
+        (
+            block("mychannel.block", |it| it.metadata = Some(metadata)),
+            true,
+            "invalid block: does not have metadata",
+        ),
+        (other_hash, true, "invalid block: Header.DataHash is different from Hash(block.Data)"),
+        (
+            block_of(None, |root| drop(root.groups.remove("Application"))),
+            true,
+            "invalid config: must have at least one of application or consortiums",
+        ),
+    ] {
+        assert_eq!(is_config_block(&block), is_config, "{expected}");
+        assert_eq!(read_join_block(&block).unwrap_err().to_string(), expected);
     }
 }
 

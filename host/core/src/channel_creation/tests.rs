@@ -215,7 +215,10 @@ fn versions_begin_at_zero_unless_the_orderers_are_of_before_v1_1() {
             mod_policy,
         )
     };
-    assert_eq!(versions(&root), (0, 0, 0, 0, "Admins".into()));
+    for capability in ["V1_1", "V1_4_2", "V2_0"] {
+        orderer_capabilities(&mut root, &[capability]);
+        assert_eq!(versions(&root), (0, 0, 0, 0, "Admins".into()), "{capability}");
+    }
     // Capabilities of the channel need those of the orderers.
     root.values.remove("Capabilities");
     orderer_capabilities(&mut root, &[]);
@@ -412,6 +415,28 @@ fn a_config_other_than_the_one_that_the_update_makes_is_refused() {
     let refused = system().inspect(&wrap(&forged), 1).unwrap_err();
     assert_eq!(refused, InspectionRefusal::OtherConfig);
     assert!(!refused.is_transient());
+}
+
+#[test]
+fn a_config_that_no_channel_can_have_is_refused_though_everybody_agreed() {
+    let mut root = system_root();
+    let nobody = common::signature_policy::NOutOf { n: 0, rules: Vec::new() };
+    let rule = common::SignaturePolicy { r#type: Some(common::signature_policy::Type::NOutOf(nobody)) };
+    let anybody = common::SignaturePolicyEnvelope { rule: Some(rule), ..Default::default() };
+    let policy = common::Policy { r#type: 1, value: anybody.encode_to_vec().into() };
+    let consortiums = root.groups.get_mut("Consortiums").unwrap();
+    let consortium = consortiums.groups.get_mut("SampleConsortium").unwrap();
+    consortium.values.get_mut("ChannelCreationPolicy").unwrap().value = policy.encode_to_vec().into();
+    let system = system_of(&root);
+    let inspected = |update: &Envelope| {
+        let data = system.create(update).unwrap().config_data();
+        inspect(&system, &wrap(&envelope_of(HeaderType::Config, "mychannel", data)), 1)
+    };
+    assert_eq!(inspected(&changed(|_| ())), Ok(()));
+    let surprise = common::ConfigValue { mod_policy: "Admins".into(), ..Default::default() };
+    let update = changed(|update| drop(application(update).values.insert("Surprise".into(), surprise)));
+    let refused = inspected(&update).unwrap_err();
+    assert!(refused.ends_with("failed to deserialize values: Unexpected key Surprise"), "{refused}");
 }
 
 #[test]

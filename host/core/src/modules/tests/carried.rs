@@ -135,6 +135,14 @@ fn a_message_has_one_encoding() {
 }
 
 #[test]
+fn a_name_and_a_version_may_be_as_long_as_their_limits() {
+    let longest =
+        Spec { name: "x".repeat(NAME_BYTES_MAX), version: "v".repeat(VERSION_BYTES_MAX), ..filter() };
+    let policy = encode(&longest, "Admins").unwrap();
+    assert_eq!(decode(&longest.key(), &policy), Ok(longest));
+}
+
+#[test]
 fn every_field_is_checked() {
     let name = |name: &str| changed(|it| it.name = name.to_owned());
     for bad in ["", "-x", "1x", "X", "a_b", "a.b", "ä", "a\nb", &"x".repeat(65)] {

@@ -213,6 +213,18 @@ fn a_channels_modules_have_four_mebibytes_together() {
     room = Try::from(&many[..2], &many);
     let ChannelCause::Total { used } = room.channel_cause() else { panic!() };
     assert!(used > CHANNEL_BYTES_MAX, "{used}");
+    // To the last byte, whatever it is that takes the rest.
+    let (key, new) = carried(&filter());
+    let own = new.policy.as_ref().unwrap().value.len();
+    let together = |bytes: usize| {
+        let policy = Some(Policy { r#type: 3, value: vec![0; bytes - own].into() });
+        let rest = ("raddle.rest".to_owned(), ConfigPolicy { policy, ..ConfigPolicy::default() });
+        let (old, new) = (config([rest.clone()]), config([rest, (key.clone(), new.clone())]));
+        Try { old, new, ..Try::from(&[], &[]) }
+    };
+    assert_eq!(together(CHANNEL_BYTES_MAX).result(), Ok(vec![filter()]));
+    let used = CHANNEL_BYTES_MAX + 1;
+    assert_eq!(together(used).channel_cause(), ChannelCause::Total { used });
     // What is there already is not judged, so that it can be made less.
     assert_eq!(Try::from(&many, &many).result(), Ok(vec![]));
     assert_eq!(Try::from(&many, &many[1..]).result(), Ok(vec![]));

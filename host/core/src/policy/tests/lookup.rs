@@ -60,6 +60,14 @@ fn a_policy_is_found_by_its_absolute_and_its_relative_name() {
 }
 
 #[test]
+fn no_id_finds_a_policy_without_a_name_and_a_bare_path_does() {
+    let config = group([("", any_role("Org1MSP", &[ADMIN]))], []);
+    let tree = PolicyTree::build(&config).unwrap();
+    assert_eq!(tree.root().policy("").unwrap_err().id, "");
+    assert_eq!(tree.root().policy("/Channel/").unwrap().path(), "/Channel/");
+}
+
+#[test]
 fn a_manager_is_found_by_its_path() {
     let tree = PolicyTree::build(&channel()).unwrap();
     let path = |path: &[&str]| tree.root().manager(path).map(|manager| manager.path());

@@ -253,6 +253,32 @@ fn of_a_thousand_rules_and_signers_some_are_shown() {
 }
 
 #[test]
+fn a_policy_with_more_rules_than_there_is_room_for_hides_no_other() {
+    let rules = out_of(1, (0..100).map(|_| by(0)).collect());
+    let large =
+        config_policy(SIGNATURE, signature_policy(rules, vec![role("Org1MSP", ADMIN)]).encode_to_vec());
+    let orgs = [
+        ("A", group([("P", large.clone())], [])),
+        ("B", group([("P", large)], [])),
+        ("C", group([("P", any_role("Org3MSP", &[ADMIN]))], [])),
+    ];
+    let tree = PolicyTree::build(&group([("P", implicit(0, "P"))], orgs)).unwrap();
+    let proof = tree.root().prove("P", &signers("NoMSP.a"));
+    assert_eq!((policies(&proof.policy), left_out(&proof.policy)), (4, 0));
+}
+
+#[test]
+fn an_absolute_id_that_is_missing_is_its_own_path() {
+    for (sub_policy, path) in [("Other/Q", "/Channel/a/Other/Q"), ("/Other/Q", "/Other/Q")] {
+        let config = group([("P", implicit(1, sub_policy))], [("a", group([], []))]);
+        let tree = PolicyTree::build(&config).unwrap();
+        let proof = tree.root().prove("P", &signers(""));
+        let Basis::ImplicitMeta { children, .. } = &proof.policy.basis else { panic!("{proof:?}") };
+        assert_eq!((children.len(), children[0].path.as_str()), (1, path));
+    }
+}
+
+#[test]
 fn a_text_is_cut_at_whole_lines() {
     let tree = PolicyTree::build(&channel()).unwrap();
     let proof = tree.root().prove(CHANNEL_WRITERS, &signers("Org2MSP.peer0:peer"));
