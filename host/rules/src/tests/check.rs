@@ -6,7 +6,7 @@ use super::guest::Guest;
 use super::oversized::{guest_with, limits};
 use super::run::{engine, replaced};
 use crate::LoadError;
-use crate::check::{Construct, ModuleKind, NotComponent, Refusal, check};
+use crate::check::{Construct, ModuleKind, NotComponent, Refusal, check, measure};
 use crate::profile::{Limit, PAGE_BYTES};
 use crate::shipped::BATCH_COUNT_AND_BYTES;
 
@@ -122,6 +122,18 @@ fn what_a_module_may_not_have_is_named() {
     let lift = r#"(canon lift (core func $main-check) (memory $memory))"#;
     for (bytes, construct) in [
         (component("(component (core module))"), Construct::NestedCode),
+        (component("(component (core instance))"), Construct::NestedCode),
+        (
+            component(r#"(component (import "f" (func $f)) (core func (canon lower (func $f))))"#),
+            Construct::NestedCode,
+        ),
+        (component("(component (alias outer 1 0 (core module $m)))"), Construct::ModuleReference),
+        (
+            component(
+                r#"(import "i" (instance $i (export "m" (core module)))) (alias export $i "m" (core module $m))"#,
+            ),
+            Construct::ModuleReference,
+        ),
         (component("(component (import \"m\" (core module $m)))"), Construct::ModuleReference),
         (component("(import \"m\" (core module $m))"), Construct::ModuleReference),
         (component("(core module $m) (export \"m\" (core module $m))"), Construct::ModuleReference),
@@ -148,6 +160,14 @@ fn what_a_module_may_not_have_is_named() {
             replaced(
                 "(core instance $lib ",
                 "(core module $early (func $f) (start $f)) (core instance (instantiate $early)) (core instance $lib ",
+            ),
+            Construct::EarlyStart,
+        ),
+        (
+            replaced(
+                "(core instance $lib ",
+                "(core module $early (func $f) (start $f)) (core instance (instantiate $early))
+                 (core module $late) (core instance (instantiate $late)) (core instance $lib ",
             ),
             Construct::EarlyStart,
         ),
@@ -184,6 +204,65 @@ fn names_have_no_control_characters() {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+#[test]
+fn every_name_is_looked_at() {
+    let fields = |fields: &str| check(&Guest { fields, ..Guest::default() }.build());
+    let component = |component: &str| check(&Guest { component, ..Guest::default() }.build());
+    let long = format!("n{}", "-n".repeat(128));
+    let too_long = Err(Refusal::TooMuch { limit: Limit::NameBytes, used: 257 });
+    for name in ["\\n", &long] {
+        let module = |import: &str| component(&format!("(core module (import {import} (func)))"));
+        let results = [
+            fields(&format!(r#"(func (export "{name}"))"#)),
+            module(&format!(r#""{name}" "f""#)),
+            module(&format!(r#""m" "{name}""#)),
+            component(&format!(
+                r#"(core instance $b (export "{name}" (func $realloc))) (alias core export $b "{name}" (core func))"#
+            )),
+        ];
+        for (place, result) in results.into_iter().enumerate() {
+            match &result {
+                Err(Refusal::ControlCharacter { name }) => assert_eq!(name, "\n", "{place}"),
+                other => assert_eq!(*other, too_long, "{place} {name}"),
+            }
+        }
+    }
+    // Of a component's own names the rules of the component model leave only the length to us.
+    assert_eq!(component(&format!(r#"(import "{long}" (func))"#)), too_long);
+    assert_eq!(component(&format!(r#"(export "{long}" (instance $guest))"#)), too_long);
+}
+
+#[test]
+fn what_is_imported_is_held_to_the_limits_as_what_is_made() {
+    for (import, limit, used) in [
+        ("(table 10001 funcref)", Limit::TableElements, 10_001),
+        ("(memory 1025)", Limit::InitialMemoryBytes, 1_025 * PAGE_BYTES),
+    ] {
+        let component = format!(r#"(core module (import "m" "x" {import}))"#);
+        let result = check(&Guest { component: &component, ..Guest::default() }.build());
+        assert_eq!(result, Err(Refusal::TooMuch { limit, used }), "{import}");
+    }
+}
+
+#[test]
+fn what_many_parts_have_is_counted_together() {
+    let items = "$f ".repeat(20_001);
+    let fields = format!("(func $f) (elem func {items}) (elem func {items})");
+    let result = check(&Guest { fields: &fields, ..Guest::default() }.build());
+    assert_eq!(result, Err(Refusal::TooMuch { limit: Limit::ElementItems, used: 40_002 }));
+
+    // A name has at most 100,000 bytes, of whatever.
+    let data = "d".repeat((256 << 10) + 1 - 100_000);
+    let custom = format!(r#"(@custom "{}" "{data}")"#, "n".repeat(100_000));
+    let result = check(&Guest { component: &custom, ..Guest::default() }.build());
+    assert_eq!(result, Err(Refusal::TooMuch { limit: Limit::CustomSectionBytes, used: (256 << 10) + 1 }));
+
+    let measured = measure(&Guest::default().build()).unwrap();
+    assert_eq!(measured.checked.initial_memory_bytes(), PAGE_BYTES);
+    // The parameters of `add`.
+    assert_eq!(measured.used[Limit::Locals as usize], (Limit::Locals, 6));
 }
 
 #[test]

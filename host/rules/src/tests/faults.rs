@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raddle_core::batch_policy::{Fault, GuestFault};
-use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime::{OutOfMemory, ResourceLimiter, Store, Trap};
 
 use super::run::{bundle, engine};
 use crate::call;
@@ -93,6 +93,11 @@ fn an_error_is_judged_by_its_type_and_by_whether_guest_code_ran() {
     let ours = Fault::Guest(GuestFault::LimitExceeded { resource: "memory", limit: 1 });
     let wrapped = wasmtime::Error::from(HostFault(ours.clone())).context("more words");
     assert_eq!(call_fault(&wrapped, 5), ours);
+
+    // That there is no memory for it the engine says by a type of its own, whoever's call it was.
+    let no_memory = || wasmtime::Error::from(OutOfMemory::new(8)).context("more words");
+    assert!(is_local(&call_fault(&no_memory(), 5)));
+    assert!(is_local(&start_fault(&no_memory(), 5, true)));
 
     let io = wasmtime::Error::from(std::io::Error::other("no more maps"));
     assert!(is_local(&start_fault(&io, 5, false)));

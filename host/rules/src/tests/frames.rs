@@ -172,6 +172,28 @@ fn no_frame_is_larger_than_the_check_says() {
     }
 }
 
+#[test]
+fn a_frame_has_room_for_every_value_that_a_function_makes() {
+    let others = "(type $swap (func (param i32 i32) (result i32 i32 i32))) (table 1 funcref)
+        (func $three (type $swap) unreachable)";
+    let two = "(i32.const 1) (i32.const 2)";
+    for (what, values) in [
+        ("", 0),
+        ("(drop (i32.const 1)) (drop (local.get 0)) nop (block)", 0),
+        ("(drop (i32.add (i32.const 1) (i32.const 2)))", 1),
+        ("(local.set 0 (i32.const 1))", 1),
+        ("(drop (block (result i32) (i32.const 1)))", 1),
+        (&format!("{two} (block (type $swap) (i32.const 3)) drop drop drop"), 5),
+        (&format!("{two} (call $three) drop drop drop"), 3),
+        (&format!("{two} (call_indirect (type $swap) (i32.const 0)) drop drop drop"), 3),
+    ] {
+        let fields = format!("{others} (func $f (param i32) (local i64) {what} (call $f (i32.const 0)))");
+        let guest = Guest { fields: &fields, ..Guest::default() }.build();
+        // 512 bytes beside the values, and 8 for each, two locals among them.
+        assert_eq!(check(&guest).unwrap().frame_bytes(), 512 + 8 * (2 + values), "{what}");
+    }
+}
+
 /// What a call of `$f` takes of the native stack: calls it, with fuel without end, until the stack ends.
 fn frame_bytes(function: &str) -> u64 {
     let text = format!(

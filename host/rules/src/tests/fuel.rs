@@ -146,6 +146,27 @@ fn every_kind_of_work_costs_what_it_always_cost() {
 }
 
 #[test]
+fn settings_cost_what_they_always_cost() {
+    let memory = r#"(memory (export "memory") 1) (data (i32.const 0) "size")"#;
+    for (code, cost) in [
+        // Keys of 6 and 4 bytes in a list of two: three lists, for each of which `realloc` runs for 2.
+        ("(call $keys (i32.const 0))", 388),
+        // A key of 4 bytes, a value of 3.
+        ("(call $get (i32.const 0) (i32.const 4) (i32.const 16))", 367),
+        ("(call $get (i32.const 0) (i32.const 3) (i32.const 16))", 361),
+    ] {
+        let guest = Guest { memory, add: &format!("{code} i32.const 0"), ..Guest::default() }.build();
+        let binding = Binding { settings: vec![("size", "400"), ("colour", "red")], ..Binding::default() };
+        let used = with_policy(&guest, binding, |policy| {
+            let mut batch = policy.instance().unwrap();
+            assert_eq!(add(&mut batch), Ok(false), "{code}");
+            500_000 - batch.fuel_left()
+        });
+        assert_eq!(used, cost + EMPTY, "{code}");
+    }
+}
+
+#[test]
 fn a_call_needs_one_more_fuel_than_it_uses() {
     for code in [
         "",

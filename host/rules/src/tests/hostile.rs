@@ -278,6 +278,17 @@ fn work_on_the_way_back_counts_although_nothing_looks_at_the_fuel_there() {
 }
 
 #[test]
+fn one_call_hands_over_64_kib_and_not_a_byte_more() {
+    for (bytes, is_too_much) in [(65_536, false), (65_537, true)] {
+        let add = format!(
+            "(drop (memory.grow (i32.const 1))) (call $log (i32.const 1) (i32.const 0) (i32.const {bytes})) i32.const 0"
+        );
+        let result = first_add(&Guest { add: &add, ..Guest::default() }.build(), fuel(500_000));
+        assert_eq!(result.is_err(), is_too_much, "{bytes}: {result:?}");
+    }
+}
+
+#[test]
 fn a_panic_in_a_host_function_is_a_local_fault_and_no_more() {
     struct Panics;
     impl LogSink for Panics {

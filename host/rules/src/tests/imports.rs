@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use raddle_core::batch_policy::{Batch, EnvelopeInfo, Pending};
+use raddle_core::batch_policy::{Batch, EnvelopeInfo, GuestFault, Pending};
 use raddle_core::ids::CreatorNumber;
 
 use super::guest::Guest;
-use super::run::{Binding, ENVELOPE, Lines, add, first_add, with_logged_policy, with_policy};
+use super::run::{Binding, ENVELOPE, Lines, add, first_add, fuel, with_logged_policy, with_policy};
 
 /// The memory that tests compare with: text at 256.
 const MEMORY: &str = r#"(memory (export "memory") 1)
@@ -105,6 +105,25 @@ fn each_import_answers_from_config_settings_and_batch() {
 }
 
 #[test]
+fn a_creator_that_names_no_msp_has_no_msp_id() {
+    let no_msp_id = "(call $msp-id (i32.const 0) (i32.const 0)) (i32.eqz (i32.load8_u (i32.const 0)))";
+    let guest = Guest { add: no_msp_id, ..Guest::default() }.build();
+    for (creator_bytes, expected) in [
+        (&b"\x0a\x01A\x12\x03pem"[..], false),
+        (b"\x0a\x00\x12\x03pem", true),
+        (b"\x12\x03pem", true),
+        (b"", true),
+        (b"\xff", true),
+    ] {
+        let answer = with_policy(&guest, Binding::default(), |policy| {
+            let envelope = EnvelopeInfo { creator_bytes, ..ENVELOPE };
+            policy.instance().unwrap().add(&envelope, Pending::default())
+        });
+        assert_eq!(answer, Ok(expected), "{creator_bytes:?}");
+    }
+}
+
+#[test]
 fn a_guest_sees_the_envelope_and_what_is_pending() {
     let guest = Guest {
         add: "(i32.and (i32.and (i64.eq (local.get $size) (i64.const 5000000000)) (i32.eqz (local.get $has_type)))
@@ -185,6 +204,23 @@ fn log_lines_are_escaped_and_bounded_by_the_call() {
     let lines = logged(memory, large);
     assert_eq!(lines.len(), 8);
     assert_eq!(lines[1..4], ["Error: two", "1 dropped", "end of call"]);
+    let to_the_last_byte = large.replace("(i32.const 97)", "(i32.const 93)");
+    assert_eq!(logged(memory, &to_the_last_byte)[2..4], ["Error: two", "end of call"]);
+}
+
+#[test]
+fn an_import_that_would_take_the_last_fuel_does_nothing() {
+    let one_byte = "(call $log (i32.const 1) (i32.const 0) (i32.const 1)) i32.const 0";
+    let guest = Guest { add: one_byte, ..Guest::default() }.build();
+    // Entering costs 1, the operands 3, the call 255, and a line of one byte 101. Nothing is left for the answer.
+    for (given, lines_expected) in [(359, 0), (360, 0), (361, 1)] {
+        let lines = Arc::new(Lines::default());
+        let log = Arc::clone(&lines);
+        let answer =
+            with_logged_policy(&guest, fuel(given), || log, |policy| add(&mut policy.instance().unwrap()));
+        assert_eq!(answer, Err(GuestFault::OutOfFuel { fuel: given }.into()));
+        assert_eq!(lines.0.lock().unwrap().len(), lines_expected, "{given}");
+    }
 }
 
 #[test]
@@ -214,7 +250,7 @@ fn an_identity_larger_than_all_fuel_ends_the_call() {
         let envelope = EnvelopeInfo { creator_bytes: &creator, ..ENVELOPE };
         policy.instance().unwrap().add(&envelope, Pending::default())
     });
-    let fault = raddle_core::batch_policy::GuestFault::OutOfFuel { fuel: 500_000 };
+    let fault = GuestFault::OutOfFuel { fuel: 500_000 };
     assert_eq!(answer, Err(fault.into()));
     assert_eq!(first_add(&guest.build(), Binding::default()), Ok(false));
 }

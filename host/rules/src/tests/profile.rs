@@ -8,8 +8,10 @@ use wasmtime::{Config, Engine, Module, WasmFeatures};
 use super::guest::Guest;
 use super::run::engine;
 use crate::check::{Refusal, check};
-use crate::profile::PRICED;
-use crate::profile::{Limit, PROPOSALS, TARGET, engine_config, features};
+use crate::profile::{
+    FUEL_PER_CALL_MAX, Limit, LimitsError, MEMORY_BYTES_MAX, ModuleLimits, PRICED, PROPOSALS, TARGET,
+    engine_config, features,
+};
 
 #[test]
 fn every_proposal_that_the_engine_knows_is_on_or_off() {
@@ -199,6 +201,27 @@ fn the_same_module_gives_the_same_machine_code_and_nothing_of_this_cpu() {
     }
     assert_eq!(engine().engine.get_target().as_deref(), TARGET);
     assert!(engine().engine.get_cranelift_flags_enabled().all(|flag| !flag.starts_with("has_")));
+}
+
+#[test]
+fn a_module_asks_for_some_fuel_and_memory_and_for_no_more_than_there_is() {
+    let (fuel, memory) = (FUEL_PER_CALL_MAX, MEMORY_BYTES_MAX);
+    let no_fuel = |asked| Err(LimitsError::Fuel { asked });
+    let no_memory = |asked| Err(LimitsError::Memory { asked });
+    for (fuel_per_call, memory_bytes, expected) in [
+        (1, 1, Ok(())),
+        (fuel, memory, Ok(())),
+        (0, 1, no_fuel(0)),
+        (fuel + 1, 1, no_fuel(fuel + 1)),
+        (1, 0, no_memory(0)),
+        (1, memory + 1, no_memory(memory + 1)),
+    ] {
+        let limits = ModuleLimits::new(fuel_per_call, memory_bytes);
+        assert_eq!(
+            limits.map(|limits| (limits.fuel_per_call(), limits.memory_bytes())),
+            expected.map(|()| (fuel_per_call, memory_bytes))
+        );
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //!
 //! These numbers may never change. If an update of the engine changes one, the update is another profile.
 
+use raddle_proto::wire::{Envelope, channel_header};
+
 use super::guest::Guest;
-use super::run::{Says, creator, run};
+use super::run::{Says, bind, case_of, creator, on_guest, run};
 use crate::PolicyVerdict;
 use crate::shipped::FILTERS;
 
@@ -62,6 +64,23 @@ fn every_import_costs_what_it_always_cost() {
 }
 
 #[test]
+fn a_sentence_on_what_cannot_be_read_costs_what_it_is_long() {
+    let unreadable = Envelope::new(b"\x0a", b"");
+    let sentence = channel_header(&unreadable).unwrap_err().to_string();
+    for (code, sentence) in
+        [("(call $header (i32.const 0))", sentence.as_str()), ("(call $creator (i32.const 0))", "no creator")]
+    {
+        let guest = Guest { check: &format!("{code} i32.const 512"), ..Guest::default() };
+        let filter = bind(&guest.build(), &[]);
+        let run = on_guest(|stack| filter.run(stack, &case_of(unreadable.clone(), &Says::default())));
+        assert_eq!(run.answer, Ok(Ok(())), "{code}");
+        // A call costs 255 and its operand 1; `realloc` runs for 2.
+        let cost = 100 + u64::try_from(sentence.len()).unwrap() + 258;
+        assert_eq!(run.fuel_used, cost + EMPTY, "{code}");
+    }
+}
+
+#[test]
 fn the_shipped_filters_cost_what_they_always_cost() {
     let used = FILTERS.map(|shipped| (shipped.name, run(shipped.bytes, &[], &Says::default()).fuel_used));
     assert_eq!(used, [("empty", 281), ("max-bytes", 663), ("expiration", 638), ("signature", 130_997)]);
@@ -69,9 +88,9 @@ fn the_shipped_filters_cost_what_they_always_cost() {
 
 #[test]
 fn what_a_filter_pays_does_not_depend_on_what_another_has_asked() {
-    let signature = super::run::bind(FILTERS[3].bytes, &[]);
+    let signature = bind(FILTERS[3].bytes, &[]);
     let says = Says::default();
-    let used = super::run::on_guest(|stack| {
+    let used = on_guest(|stack| {
         let case = super::run::case(&says);
         [(); 3].map(|()| signature.run(stack, &case).fuel_used)
     });

@@ -80,14 +80,16 @@ fn verdicts_and_their_texts_are_fabrics_and_each_is_worked_out_once() {
     says.verdicts.insert("/Channel/X\\u{1b}", PolicyVerdict::Satisfied);
     says.verdicts.insert("odd\u{1b}", PolicyVerdict::Missing);
     says.verdicts.insert("unread", PolicyVerdict::Unreadable("nothing".to_owned()));
-    let policies = "/Channel/Writers, /Channel/Readers, odd\u{1b}, unread, /Channel/Readers";
+    let policies =
+        "/Channel/Writers, /Channel/Readers, odd\u{1b}, unread, /Channel/Readers, /Channel/Writers";
     assert_eq!(
         told(&[("what", "policies"), ("policies", policies)], &says),
         "/Channel/Writers: Ok(()) None; \
          /Channel/Readers: Err(Denied) Some(\"why not: permission denied\"); \
          odd\\u{1b}: Err(Missing) Some(\"could not find policy odd\\\\u{1b}\"); \
          unread: Err(Unreadable) Some(\"could not convert message to signedData: nothing\"); \
-         /Channel/Readers: Err(Denied) Some(\"why not: permission denied\")"
+         /Channel/Readers: Err(Denied) Some(\"why not: permission denied\"); \
+         /Channel/Writers: Ok(()) Some(\"why not: permission denied\")"
     );
     assert_eq!(says.evaluations(), 4);
 }

@@ -1,6 +1,5 @@
 //! The four shipped filters in the sandbox: every answer is Fabric's.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use raddle_core::bundle::{Bundle, ConsensusState};
@@ -129,15 +128,18 @@ fn the_first_refusal_in_fabrics_order_is_the_answer() {
 
 #[test]
 fn expiration_is_checked_where_channel_and_node_ask_for_it() {
-    let mut old = Bundle::clone(&bundle());
-    old.orderer_capabilities = BTreeSet::from(["V1_0".to_owned()]);
-    for (bundle, checks, is_refused) in [
-        (bundle(), ExpirationChecks::On, true),
-        (bundle(), ExpirationChecks::Off, false),
-        (Arc::new(old), ExpirationChecks::On, false),
+    for (capabilities, checks, is_refused) in [
+        (&["V2_0"][..], ExpirationChecks::On, true),
+        (&["V1_4_2"], ExpirationChecks::On, true),
+        (&["V1_1"], ExpirationChecks::On, true),
+        (&["V1_0"], ExpirationChecks::On, false),
+        (&[], ExpirationChecks::On, false),
+        (&["V2_0"], ExpirationChecks::Off, false),
     ] {
-        let answer = admit(&rules(&bundle, checks), &envelope(), &expires(0, 0));
-        assert_eq!(answer.is_some(), is_refused, "{checks:?}");
+        let mut channel = Bundle::clone(&bundle());
+        channel.orderer_capabilities = capabilities.iter().map(|&name| name.to_owned()).collect();
+        let answer = admit(&rules(&Arc::new(channel), checks), &envelope(), &expires(0, 0));
+        assert_eq!(answer.is_some(), is_refused, "{capabilities:?} {checks:?}");
     }
 }
 
