@@ -349,12 +349,14 @@ impl Signer for Member {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use std::path::Path;
 
+    use prost::Message as _;
+
     use super::*;
-    use crate::bundle::read_genesis;
+    use crate::bundle::{read_config_envelope, read_genesis};
 
     #[test]
     fn whoever_reads_a_config_knows_the_msps_of_all_its_organisations() {
@@ -366,6 +368,44 @@ mod tests {
             assert_eq!(authorities.len(), msps, "{file}");
             assert_eq!(authorities, config.access.tls_authorities().collect(), "{file}");
         }
+    }
+
+    /// Who is named of those who signed `envelope`, where a policy holds whoever signs.
+    fn named(root: &common::ConfigGroup, envelope: &Envelope) -> Option<String> {
+        let nobody = common::signature_policy::NOutOf { n: 0, rules: Vec::new() };
+        let rule = common::SignaturePolicy { r#type: Some(common::signature_policy::Type::NOutOf(nobody)) };
+        let anybody = common::SignaturePolicyEnvelope { rule: Some(rule), ..Default::default() };
+        let policy = common::Policy { r#type: 1, value: anybody.encode_to_vec().into() };
+        let policy = common::ConfigPolicy { policy: Some(policy), ..Default::default() };
+        let mut root = root.clone();
+        root.policies.insert("Anybody".into(), policy);
+        let (verdict, name) = Access::read(&root).unwrap().evaluate_and_name("/Channel/Anybody", envelope);
+        assert_eq!(verdict, PolicyVerdict::Satisfied);
+        name
+    }
+
+    #[test]
+    fn who_signed_is_named_if_the_signature_is_theirs_and_their_msp_finds_them_valid() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/fabric-2.5");
+        let genesis = read_genesis(std::fs::read(golden.join("mychannel.block")).unwrap().into()).unwrap();
+        let root = genesis.config.channel_group().unwrap();
+        let envelope = Envelope::unmarshal(genesis.block.data.unwrap().data[0].clone()).unwrap();
+        let update = read_config_envelope(&envelope).unwrap().last_update.unwrap();
+        let signed = Envelope::new(&update.payload, &update.signature);
+        assert_eq!(named(root, &signed).as_deref(), Some("Org1MSP"));
+        assert_eq!(named(root, &Envelope::new(&update.payload, b"another's")), None);
+
+        // An MSP of that name and with another organisation's authorities.
+        let mut root = root.clone();
+        let application = root.groups.get_mut("Application").unwrap();
+        let mut other = application.groups["Org2MSP"].values["MSP"].clone();
+        let mut config: msp::MspConfig = go_decode(other.value.clone()).unwrap();
+        let mut fabric: msp::FabricMspConfig = go_decode(config.config.clone()).unwrap();
+        fabric.name = "Org1MSP".into();
+        config.config = fabric.encode_to_vec().into();
+        other.value = config.encode_to_vec().into();
+        application.groups.get_mut("Org1MSP").unwrap().values.insert("MSP".into(), other);
+        assert_eq!(named(&root, &signed), None);
     }
 
     #[test]
