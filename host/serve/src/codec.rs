@@ -76,9 +76,9 @@ impl Decoder for EnvelopeDecoder {
     }
 }
 
-/// A message, out of the buffer in which it came. A copy if it is small: the buffer may be far larger, and a slice would
-/// keep all of it in memory. For a large one the buffer was made, and a copy would hold up all that this thread does
-/// for others.
+/// A message, out of the buffer in which it came. A copy if it is small: the buffer may be far larger, and a slice
+/// would keep all of it in memory. For a large one the buffer was made, and a copy would hold up all that this thread
+/// does for others.
 fn take_out(buffer: &mut impl Buf) -> Bytes {
     let length = buffer.remaining();
     if length > SMALL_BYTES_MAX {

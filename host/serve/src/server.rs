@@ -280,8 +280,8 @@ impl Server {
 
         let stopping = phase.subscribe();
         let guard = self.guard;
-        // What is beyond the limit is not accepted at all. The guard comes before TLS, which asks it whose the connection
-        // is; the time for a client's first words runs behind TLS, whose handshake has a time of its own.
+        // What is beyond the limit is not accepted at all. The guard comes before TLS, which asks it whose the
+        // connection is; the time for a client's first words runs behind TLS, whose handshake has a time of its own.
         let incoming = limited(Box::pin(incoming), settings.connections_max);
         let incoming = guarded(incoming, Arc::clone(&guard));
         let until = async {

@@ -45,8 +45,8 @@ impl Blocks {
         Verifier::after(self.channel.clone(), before.header.as_ref().unwrap(), config)
     }
 
-    /// Whether bytes are taken for the block of this place. Only the block itself is, and one whose bytes are divided into
-    /// other envelopes: in Fabric's format the data hash does not say where one ends.
+    /// Whether bytes are taken for the block of this place. Only the block itself is, and one whose bytes are divided
+    /// into other envelopes: in Fabric's format the data hash does not say where one ends.
     fn verify(&self, place: usize, block: &common::Block) -> Outcome {
         let verified = self.verifiers.borrow_mut().get_mut(&place).unwrap().verify(block);
         if verified.is_ok() {

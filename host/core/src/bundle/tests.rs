@@ -265,6 +265,10 @@ fn organisations_are_judged_as_in_fabric() {
             application(root).groups.insert("Org9".into(), copy);
         }),
     ]);
+}
+
+#[test]
+fn organisations_of_other_places_are_judged_as_in_fabric() {
     let shared = edited("mychannel.block", |root| {
         let copy = org1(root).clone();
         application(root).groups.insert("Org9".into(), copy);
