@@ -1,5 +1,6 @@
 //! The library's load, as the benchmarks use it: against a node that takes everything.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,7 +60,7 @@ pub async fn measure(
     let clients = connect(address, streams).await;
     let pool = Arc::new(Pool::of(envelopes.to_vec()).unwrap());
     let plan = Plan { streams, in_flight, rate, warm_up, end: End::After(time) };
-    let measured = run(&clients, &pool, &plan, None, |_| {}).await.unwrap();
+    let measured = run(&clients, &pool, &plan, None, pending(), |_| {}).await.unwrap();
     for stream in &measured.streams {
         let is_well = stream.refused.is_empty() && stream.broken.is_none();
         assert!(is_well, "{:?} {:?}", stream.first_refusal, stream.broken);
