@@ -132,7 +132,7 @@ impl Blocks {
             seen.missing = tracker.missing();
             Ok(seen)
         };
-        thread::Builder::new().name("blocks".into()).spawn(move || done.send(work()))?;
+        thread::Builder::new().name("blocks".into()).spawn(move || drop(done.send(work())))?;
         Ok((Self { seen, over }, begun))
     }
 
