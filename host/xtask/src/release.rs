@@ -199,7 +199,7 @@ mod tests {
             README.split('`').skip(1).step_by(2).filter(|it| !it.contains(' ') && it.contains(['/', '.']))
         {
             let is_it = |name: &&str| *name == named || named.ends_with('/') && name.starts_with(named);
-            assert!(names.iter().any(|name| is_it(&name)), "{named}");
+            assert!(names.iter().any(is_it), "{named}");
         }
     }
 
