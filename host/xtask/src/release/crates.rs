@@ -61,7 +61,7 @@ pub fn target_folder(root: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// Cargo fails, or there are none.
 pub fn registry(root: &Path) -> anyhow::Result<PathBuf> {
-    let crates = metadata(root, &["--offline"])?.packages;
+    let crates = metadata(root, &[])?.packages;
     let one = crates.iter().find(|it| it.source.is_some()).context("no crate comes from a registry")?;
     Ok(one.folder()?.parent().context("a crate lies nowhere")?.to_path_buf())
 }
@@ -79,7 +79,7 @@ impl Crates {
     /// Cargo fails, or names what it does not describe.
     pub fn read(root: &Path, features: &str) -> anyhow::Result<Self> {
         let checksums = checksums(&fs::read_to_string(root.join("Cargo.lock"))?);
-        let all = metadata(root, &["--offline"])?.packages.into_iter().map(|mut it| {
+        let all = metadata(root, &[])?.packages.into_iter().map(|mut it| {
             let key = (it.name.clone(), it.version.clone());
             it.checksum = checksums.get(&key).cloned();
             (key, it)
@@ -89,7 +89,6 @@ impl Crates {
             let arguments = [
                 "tree",
                 "--locked",
-                "--offline",
                 "--package",
                 "raddle",
                 "--features",

@@ -59,7 +59,7 @@ pub fn dependencies_point_one_way(house: &House) -> Vec<Complaint> {
 pub fn pure_crates_know_no_engine(house: &House) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for it in house.crates.iter().filter(|it| PURE.contains(&it.name.as_str())) {
-        let arguments = ["tree", "--offline", "--package", &it.name, "--edges", "normal", "--prefix", "none"];
+        let arguments = ["tree", "--locked", "--package", &it.name, "--edges", "normal", "--prefix", "none"];
         match repository::cargo_prints(&house.root, &arguments) {
             Ok(tree) => {
                 complaints.extend(engines_in(&tree).map(|engine| format!("{} knows {engine}", it.name)))
@@ -106,7 +106,7 @@ pub fn every_crate_inherits_the_lints(house: &House) -> Vec<Complaint> {
 /// `cargo run` and the tests build the same wasmtime, which takes minutes. Cargo unites features over everything that
 /// it builds at once, so a dependency of the tests or of xtask can change those of crates far below.
 pub fn run_and_tests_share_one_build(house: &House) -> Vec<Complaint> {
-    let common = ["tree", "--offline", "--prefix", "depth", "--no-dedupe", "--format", "{p} {f}"];
+    let common = ["tree", "--locked", "--prefix", "depth", "--no-dedupe", "--format", "{p} {f}"];
     let run = [&common[..], &["--package", "raddle", "--edges", "normal,build"]].concat();
     let tests = [&common[..], &["--workspace", "--edges", "normal,build,dev"]].concat();
     let trees = [run, tests].map(|arguments| repository::cargo_prints(&house.root, &arguments));
