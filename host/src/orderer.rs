@@ -404,6 +404,7 @@ impl Opening {
         let ledgers = Ledgers::at(self.folder.join(LEDGERS));
         let no_folder = |cause| OrdererError::Folder { path: ledgers.folder().to_owned(), cause };
         ledgers.make_folder().map_err(no_folder)?;
+        ledgers.clear_unfinished().map_err(no_folder)?;
         let modules = Modules { worker: self.worker, cache: Some(Modules::folder(&self.folder)) };
         let logs = MappedLogs::new(self.logs, self.folder.join("log.redb")).map_err(NodeError::NoLog)?;
         let parts = NodeParts {

@@ -181,6 +181,16 @@ impl Ledger {
         Self::start(path, channel, files, settings)
     }
 
+    /// Takes away what crashes have left of ledgers that were being made in a folder. What somebody makes there now
+    /// stays. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or something in it not be taken away.
+    pub fn clear_unfinished(folder: &Path) -> std::io::Result<()> {
+        open::clear_unfinished(folder)
+    }
+
     /// Makes a new ledger, a folder that holds block 0 with the state that belongs to it, and opens it. Blocks. A crash
     /// meanwhile leaves nothing of that name.
     ///

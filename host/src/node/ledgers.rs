@@ -46,6 +46,15 @@ impl Ledgers {
         std::fs::create_dir_all(&self.folder)
     }
 
+    /// Takes away what crashes have left of ledgers that were being made.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or something in it not be taken away.
+    pub fn clear_unfinished(&self) -> io::Result<()> {
+        Ledger::clear_unfinished(&self.folder)
+    }
+
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {

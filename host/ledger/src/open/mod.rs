@@ -33,6 +33,9 @@ pub use error::{Foreign, OpenError};
 const BLOCKS: &str = "blocks";
 const INDEX: &str = "index.redb";
 
+/// What the name of a ledger's folder begins with while it is being made.
+const MAKING: &str = ".raddle-ledger-";
+
 const OPENING: &str = "opening";
 const CREATING: &str = "creating";
 
@@ -97,7 +100,7 @@ pub(crate) fn create(
     };
     let failed = |error| io_error(path, CREATING, error);
     let folder = tempfile::Builder::new()
-        .prefix(".raddle-ledger-")
+        .prefix(MAKING)
         .tempdir_in(parent)
         .map_err(|error| folder_error(parent, error))?;
     let mut id = [0; 16];
@@ -124,6 +127,23 @@ pub(crate) fn create(
         },
     }
     sync(parent).map_err(|error| folder_error(parent, error))
+}
+
+/// Takes away what crashes have left of ledgers that were being made in a folder. What is being made is locked, and
+/// stays.
+pub(crate) fn clear_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(MAKING.as_bytes()) && !is_locked(&entry.path()) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_locked(path: &Path) -> bool {
+    let Ok(Some(index)) = file(&path.join(INDEX)) else { return false };
+    matches!(index.try_lock_range(Bound::Unbounded, Bound::Unbounded), Ok(false))
 }
 
 /// Writes a ledger that has block 0 into two empty files, and syncs them.

@@ -1,6 +1,6 @@
 //! Folders that are no ledger, or not one that can be opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
@@ -263,6 +263,29 @@ fn a_block_that_is_not_the_first_makes_no_ledger() {
         assert_eq!(home.sentence(&error), format!("no ledger is made at LEDGER, {expected}"));
         assert!(fs::read_dir(home.0.path()).unwrap().next().is_none());
     }
+}
+
+#[test]
+fn what_a_crash_left_of_a_ledger_in_the_making_is_taken_away_and_what_somebody_makes_stays() {
+    let (home, other) = (Home::new(), Home::new());
+    let ledger = home.create(&recorded()[0]);
+    // As they are named while they are made.
+    let folder = other.0.path();
+    let [left, empty, mine] =
+        ["left", "empty", "mine"].map(|name| folder.join(format!(".raddle-ledger-{name}")));
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("blocks"), [7; 100]).unwrap();
+    fs::write(left.join("index.redb"), [7; 100]).unwrap();
+    fs::create_dir(&empty).unwrap();
+    // Still locked under its new name.
+    fs::rename(home.path(), &mine).unwrap();
+    fs::create_dir(folder.join("another")).unwrap();
+    Ledger::clear_unfinished(folder).unwrap();
+    let there = || fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name()).collect::<BTreeSet<_>>();
+    assert_eq!(there(), [".raddle-ledger-mine".into(), "another".into()].into());
+    ledger.close();
+    Ledger::clear_unfinished(folder).unwrap();
+    assert_eq!(there(), ["another".into()].into());
 }
 
 #[test]
