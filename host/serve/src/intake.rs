@@ -130,17 +130,8 @@ where
         let charges = Charges::default();
         request.extensions_mut().insert(charges.clone());
         let accounts = self.accounts.clone();
-        self.service.call(request.map(|inner| {
-            tonic::body::Body::new(ChargedBody {
-                inner,
-                accounts,
-                charges,
-                rest: Bytes::new(),
-                walk: Walk::default(),
-                waiting: None,
-                timer: None,
-            })
-        }))
+        self.service
+            .call(request.map(|inner| tonic::body::Body::new(ChargedBody::new(inner, accounts, charges))))
     }
 }
 
@@ -173,17 +164,33 @@ struct ChargedBody {
     /// Received and not handed on.
     rest: Bytes,
     walk: Walk,
-    /// Until the message whose prefix was handed on last can be paid for.
+    /// Until the message whose prefix was read last can be paid for.
     waiting: Option<Waiting>,
+    /// Whether the first byte of the rest is the last of such a prefix. Who has the whole prefix makes room for the
+    /// message.
+    is_prefix_held: bool,
     /// Runs while a message is awaited, and starts anew for each.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl ChargedBody {
-    /// Goes on through what was received: to its end, or behind the prefix of a message that must wait. Gives what is
-    /// to be handed on.
+    fn new(inner: tonic::body::Body, accounts: Accounts, charges: Charges) -> Self {
+        Self {
+            inner,
+            accounts,
+            charges,
+            rest: Bytes::new(),
+            walk: Walk::default(),
+            waiting: None,
+            is_prefix_held: false,
+            timer: None,
+        }
+    }
+
+    /// Goes on through what was received: to its end, or to the last byte of the prefix of a message that must wait.
+    /// Gives what is to be handed on.
     fn advance(&mut self) -> Bytes {
-        let mut at = 0;
+        let mut at = usize::from(std::mem::take(&mut self.is_prefix_held));
         while let Some(left) = self.rest.get(at..).filter(|left| !left.is_empty() && !self.walk.is_over) {
             if self.walk.prefix.len() < PREFIX_BYTES {
                 let taken = left.len().min(PREFIX_BYTES - self.walk.prefix.len());
@@ -199,7 +206,11 @@ impl ChargedBody {
             }
             self.end_message_if_whole();
         }
-        if self.walk.is_over { std::mem::take(&mut self.rest) } else { self.rest.split_to(at) }
+        if self.walk.is_over {
+            return std::mem::take(&mut self.rest);
+        }
+        self.is_prefix_held = self.waiting.is_some();
+        self.rest.split_to(at - usize::from(self.is_prefix_held))
     }
 
     /// Reads a prefix. False if the message must wait.
@@ -265,23 +276,86 @@ impl Body for ChargedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Err(status) = ready!(self.poll_waiting(context)) {
-            return Poll::Ready(Some(Err(status)));
-        }
-        while self.rest.is_empty() {
-            match Pin::new(&mut self.inner).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => self.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-                },
-                Poll::Ready(end) => return Poll::Ready(end),
-                Poll::Pending if self.walk.is_inside_message() => {
-                    return self.poll_timer(context).map(|status| Some(Err(status)));
+        loop {
+            if let Err(status) = ready!(self.poll_waiting(context)) {
+                return Poll::Ready(Some(Err(status)));
+            }
+            while self.rest.is_empty() {
+                match Pin::new(&mut self.inner).poll_frame(context) {
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(data) => self.rest = data,
+                        Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    },
+                    Poll::Ready(end) => return Poll::Ready(end),
+                    Poll::Pending if self.walk.is_inside_message() => {
+                        return self.poll_timer(context).map(|status| Some(Err(status)));
+                    }
+                    Poll::Pending => return Poll::Pending,
                 }
-                Poll::Pending => return Poll::Pending,
+            }
+            let data = self.advance();
+            // Nothing, where all that came is the byte that is held.
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
             }
         }
-        let data = self.advance();
-        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// A message of zeros as gRPC sends it.
+    fn sent(length: usize) -> Vec<u8> {
+        let announced = u32::try_from(length).unwrap().to_be_bytes();
+        [&[0], &announced[..], &vec![0; length]].concat()
+    }
+
+    #[tokio::test]
+    async fn who_reads_a_body_learns_of_a_message_when_it_is_paid_for() {
+        let all = [sent(3), sent(2000), sent(0), sent(70)].concat();
+        for part_bytes in [1, 2, 5, 7, 8, 12, 13, 14, all.len()] {
+            let cost = 2000 + OVERHEAD_BYTES as usize;
+            let accounts = Accounts {
+                small: Arc::new(Semaphore::new(cost)),
+                large: Arc::new(Semaphore::new(0)),
+                message_bytes_max: cost,
+                message_time_max: Duration::from_secs(60),
+            };
+            let parts: Vec<_> = all
+                .chunks(part_bytes)
+                .map(|part| Ok::<_, Status>(Frame::data(part.to_vec().into())))
+                .collect();
+            let inner = tonic::body::Body::new(StreamBody::new(futures_util::stream::iter(parts)));
+            let charges = Charges::default();
+            let mut body = ChargedBody::new(inner, accounts, charges.clone());
+            let (mut read, mut waits_at) = (Vec::new(), Vec::new());
+            loop {
+                let frame = poll_fn(|context| {
+                    Poll::Ready(match Pin::new(&mut body).poll_frame(context) {
+                        Poll::Ready(frame) => Some(frame),
+                        Poll::Pending => None,
+                    })
+                });
+                match frame.await {
+                    Some(Some(frame)) => read.extend(frame.unwrap().into_data().unwrap()),
+                    Some(None) => break,
+                    None => {
+                        waits_at.push(read.len());
+                        drop(charges.next().unwrap());
+                    }
+                }
+            }
+            assert_eq!(read, all, "{part_bytes}");
+            // The second message waits for the first one's answer, and the third for the second one's.
+            let [first, second] = [3, 2000].map(|length| sent(length).len());
+            let held = PREFIX_BYTES - 1;
+            assert_eq!(waits_at, [first + held, first + second + held], "{part_bytes}");
+        }
     }
 }

@@ -1,31 +1,36 @@
-//! Clients that want too much.
+//! Clients that want too much, as they are in a process of their own.
 
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
+use std::future::ready;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use hyper_util::rt::TokioIo;
 use prost::Message as _;
-use raddle::client::{Answer, Client, Patience, Place, message, range};
-use raddle::identity::Signer;
+use raddle::client::{Answer, Client, Patience};
+use raddle_proto::common;
+use serde::{Deserialize, Serialize};
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{
     NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
 use tonic::body::Body;
 use tonic::codegen::{Service as _, http};
 use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
 
-use super::envelope;
-use crate::network::channel;
+use super::apart::{Asked, Wants};
 
 /// Length of an envelope that is larger than a channel takes.
 const LARGE: usize = 16 << 20;
@@ -33,11 +38,21 @@ const LARGE: usize = 16 << 20;
 /// Parts in which it is sent.
 const PART: usize = 64 << 10;
 
+/// A frame with a byte in it, and how many of them a client sends: somewhat fewer than HTTP/2 lets it.
+const FRAME_BYTES: usize = 10;
+const FRAMES_MAX: usize = 65_000;
+
+/// As much of them as is sent at once.
+const CRUMBS_BYTES: usize = 500 * FRAME_BYTES;
+
+/// Clients of one organisation that send what its budget does not allow.
+const CLIENTS: u64 = 20;
+
 /// How long a client stays at what it does before it begins anew.
 const STAY: Duration = Duration::from_secs(8);
 
 /// What was tried, each by a fifth of the crowd.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
     /// Large envelopes that were sent whole.
     pub floods: u64,
@@ -47,7 +62,7 @@ pub struct Tried {
     pub mutes: u64,
     /// Large envelopes that were announced and not sent.
     pub halves: u64,
-    /// Envelopes that were sent byte by byte, a frame each.
+    /// Large envelopes that were begun byte by byte, a frame each.
     pub crumbs: u64,
     /// Of one organisation: envelopes that were sent, and those that were taken.
     pub asked: u64,
@@ -57,96 +72,65 @@ pub struct Tried {
 #[derive(Default)]
 struct Counts([AtomicU64; 7]);
 
-/// Clients at work.
-///
-/// They have threads of their own, which stand back behind the node and its other clients: those who want too much of a
-/// node do not run on its processors elsewhere.
-pub struct Crowd {
-    is_over: Arc<AtomicBool>,
+/// Clients at work in this process.
+pub struct AtWork {
     counts: Arc<Counts>,
-    tasks: Vec<JoinHandle<()>>,
-    runtime: Option<Runtime>,
+    runtime: Runtime,
 }
 
-impl Crowd {
-    /// So many connections, from four addresses of this machine, all of which begin within this time.
-    pub fn start(address: &str, reader: &Arc<Signer>, connections: u64, begin_within: Duration) -> Self {
-        let (is_over, counts) = (Arc::default(), Arc::<Counts>::default());
-        let seek = range(Place::Oldest, Place::Number(u64::MAX), true);
-        let seek = reader.seek(&channel(), &seek, SystemTime::now()).unwrap();
-        let one = One {
-            address: format!("http://{address}"),
-            seek: prefixed(&message(&seek).encode_to_vec()),
-            small: prefixed(&message(&envelope(reader)).encode_to_vec()),
-            part: Bytes::from(vec![7; PART]),
-            counts: Arc::clone(&counts),
-        };
-        let one = Arc::new(one);
-        let runtime = runtime();
-        let tasks = (0..connections).map(|number| {
-            let (one, is_over) = (Arc::clone(&one), Arc::<AtomicBool>::clone(&is_over));
-            runtime.spawn(async move {
-                // Not all in the same moment: what they do takes them about as long.
-                sleep(begin_within.mul_f64(number as f64 / connections as f64)).await;
-                while !is_over.load(Ordering::SeqCst) {
-                    if one.go(number).await.is_none() {
-                        sleep(Duration::from_millis(500)).await;
-                    }
+impl AtWork {
+    pub fn start(asked: &Asked) -> Self {
+        let (counts, runtime) = (Arc::<Counts>::default(), runtime());
+        match asked.wants {
+            Wants::Everything { connections, begin_within_ms } => {
+                let address = format!("http://{}", asked.address);
+                let one = One {
+                    crumbs: runtime.block_on(crumbs(&address)),
+                    address,
+                    node: asked.address.parse().unwrap(),
+                    seek: prefixed(&asked.seek),
+                    small: prefixed(&asked.small),
+                    part: Bytes::from(vec![7; PART]),
+                    counts: Arc::clone(&counts),
+                };
+                let (one, within) = (Arc::new(one), Duration::from_millis(begin_within_ms));
+                for number in 0..connections {
+                    // Not all in the same moment: what they do takes them about as long.
+                    let wait = within.mul_f64(number as f64 / connections as f64);
+                    runtime.spawn(Arc::clone(&one).go_on(number, wait));
                 }
-            })
-        });
-        let tasks = tasks.collect();
-        Self { is_over, counts, tasks, runtime: Some(runtime) }
-    }
-
-    /// Clients of one organisation that send what its budget does not allow: so many envelopes in a second, and after a
-    /// delay as fast as they are answered until that is made up for.
-    pub fn one_organisation(address: &str, signer: &Arc<Signer>, per_second: u64) -> Self {
-        const CLIENTS: u64 = 20;
-        let (is_over, counts) = (Arc::<AtomicBool>::default(), Arc::<Counts>::default());
-        let pause = Duration::from_secs(CLIENTS).div_f64(per_second as f64);
-        let runtime = runtime();
-        let tasks = (0..CLIENTS).map(|_| {
-            let (address, signer) = (address.to_owned(), Arc::clone(signer));
-            let (is_over, counts) = (Arc::clone(&is_over), Arc::clone(&counts));
-            runtime.spawn(async move {
-                let client = Client::connect(&address, Patience::default()).await.unwrap();
+            }
+            Wants::Envelopes { per_second } => {
+                let pause = Duration::from_secs(CLIENTS).div_f64(per_second as f64);
                 // Signing costs the machine as much as checking: all send the same.
-                let envelope = message(&envelope(&signer));
-                let mut due = interval(pause);
-                while !is_over.load(Ordering::SeqCst) {
-                    due.tick().await;
-                    counts.add(5);
-                    let mut answers = client.broadcast(tokio_stream::once(envelope.clone()));
-                    if matches!(answers.next().await, Ok(Some(Answer::Taken))) {
-                        counts.add(6);
-                    }
+                let envelope = common::Envelope::decode(&*asked.small).unwrap();
+                for _ in 0..CLIENTS {
+                    let (address, envelope) = (asked.address.clone(), envelope.clone());
+                    runtime.spawn(send_on(address, envelope, pause, Arc::clone(&counts)));
                 }
-            })
-        });
-        let tasks = tasks.collect();
-        Self { is_over, counts, tasks, runtime: Some(runtime) }
+            }
+        }
+        Self { counts, runtime }
     }
 
-    pub async fn end(mut self) -> Tried {
-        self.is_over.store(true, Ordering::SeqCst);
-        for task in &self.tasks {
-            task.abort();
-        }
-        for task in std::mem::take(&mut self.tasks) {
-            let _ = task.await;
-        }
+    pub fn end(self) -> Tried {
+        self.runtime.shutdown_timeout(Duration::from_secs(5));
         let [floods, readers, mutes, halves, crumbs, asked, taken] =
             [0, 1, 2, 3, 4, 5, 6].map(|index: usize| self.counts.0[index].load(Ordering::Relaxed));
         Tried { floods, readers, mutes, halves, crumbs, asked, taken }
     }
 }
 
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        // A runtime may not be waited for in a task.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+/// Sends the same envelope at this pace for as long as it is let.
+async fn send_on(address: String, envelope: common::Envelope, pause: Duration, counts: Arc<Counts>) {
+    let client = Client::connect(&address, Patience::default()).await.unwrap();
+    let mut due = interval(pause);
+    loop {
+        due.tick().await;
+        counts.add(5);
+        let mut answers = client.broadcast(tokio_stream::once(envelope.clone()));
+        if matches!(answers.next().await, Ok(Some(Answer::Taken))) {
+            counts.add(6);
         }
     }
 }
@@ -169,13 +153,25 @@ impl Counts {
 /// What all of a crowd have in common.
 struct One {
     address: String,
+    node: SocketAddr,
     seek: Bytes,
     small: Bytes,
     part: Bytes,
+    crumbs: Vec<u8>,
     counts: Arc<Counts>,
 }
 
 impl One {
+    /// Does its part over and over.
+    async fn go_on(self: Arc<Self>, number: u64, wait: Duration) {
+        sleep(wait).await;
+        loop {
+            if self.go(number).await.is_none() {
+                sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+
     /// Does its part once; none if the node does not let it.
     async fn go(&self, number: u64) -> Option<()> {
         let channel = self.connect(number).await?;
@@ -210,24 +206,23 @@ impl One {
                 let _ = timeout(STAY, drain(answered)).await;
             }
             _ => {
-                // An envelope that nobody can pay for any more: what comes behind it waits in HTTP/2.
-                let announced = u32::try_from(LARGE).ok()?.to_be_bytes();
-                let prefix = Bytes::from([&[0], &announced[..]].concat());
-                let crumbs = stream::iter(std::iter::repeat_n(self.part.slice(..1), 200_000));
-                let answered =
-                    self.post(&channel, "Broadcast", stream::once(async { prefix }).chain(crumbs)).await?;
+                let mut socket = socket(number)?.connect(self.node).await.ok()?;
                 self.counts.add(4);
-                let _ = timeout(STAY, drain(answered)).await;
+                for some in self.crumbs.chunks(CRUMBS_BYTES) {
+                    socket.write_all(some).await.ok()?;
+                    sleep(STAY.div_f64((self.crumbs.len() / CRUMBS_BYTES) as f64)).await;
+                }
+                // What it says is none of this client's business.
+                let _ = timeout(STAY, socket.read_to_end(&mut Vec::new())).await;
             }
         }
         Some(())
     }
 
     async fn connect(&self, number: u64) -> Option<Channel> {
-        let last = u8::try_from(2 + number % 4).ok()?;
         Endpoint::from_shared(self.address.clone())
             .ok()?
-            .local_address(Some(Ipv4Addr::new(127, 0, 0, last).into()))
+            .local_address(Some(local(number)))
             .connect_timeout(Duration::from_secs(5))
             .initial_stream_window_size(65_535)
             .connect()
@@ -242,16 +237,58 @@ impl One {
         method: &str,
         body: impl stream::Stream<Item = Bytes> + Send + 'static,
     ) -> Option<http::Response<Body>> {
-        let frames = body.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes)));
-        let request = http::Request::post(format!("{}/orderer.AtomicBroadcast/{method}", self.address))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(Body::new(StreamBody::new(frames)))
-            .ok()?;
         let mut channel = channel.clone();
         std::future::poll_fn(|context| channel.poll_ready(context)).await.ok()?;
-        channel.call(request).await.ok()
+        channel.call(request(&self.address, method, body)?).await.ok()
     }
+}
+
+fn request(
+    address: &str,
+    method: &str,
+    body: impl stream::Stream<Item = Bytes> + Send + 'static,
+) -> Option<http::Request<Body>> {
+    let frames = body.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes)));
+    http::Request::post(format!("{address}/orderer.AtomicBroadcast/{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Body::new(StreamBody::new(frames)))
+        .ok()
+}
+
+/// The address of this machine that a client has.
+fn local(number: u64) -> IpAddr {
+    Ipv4Addr::new(127, 0, 0, u8::try_from(2 + number % 4).unwrap()).into()
+}
+
+fn socket(number: u64) -> Option<TcpSocket> {
+    let socket = TcpSocket::new_v4().ok()?;
+    socket.bind((local(number), 0).into()).ok()?;
+    Some(socket)
+}
+
+/// What a client says that sends a large envelope byte by byte, a frame each, as far as it may before it is answered.
+/// Made once: to make it takes a client several times as long as it takes a node to read it.
+///
+/// Nobody can pay for such an envelope any more: what comes behind its beginning waits in HTTP/2.
+async fn crumbs(address: &str) -> Vec<u8> {
+    let (ours, mut theirs) = duplex(CRUMBS_BYTES);
+    let mut ours = Some(TokioIo::new(ours));
+    let connector = service_fn(move |_| ready(ours.take().ok_or_else(|| io::Error::other("one connection"))));
+    let channel = Endpoint::from_shared(address.to_owned()).unwrap().connect_with_connector_lazy(connector);
+    let announced = u32::try_from(LARGE).unwrap().to_be_bytes();
+    let prefix = Bytes::from([&[0], &announced[..]].concat());
+    let frames = stream::once(async { prefix }).chain(stream::repeat(Bytes::from_static(&[7])));
+    let request = request(address, "Broadcast", frames).unwrap();
+    let mut channel = channel;
+    let asked = tokio::spawn(async move {
+        std::future::poll_fn(|context| channel.poll_ready(context)).await.unwrap();
+        channel.call(request).await
+    });
+    let mut said = vec![0; FRAMES_MAX * FRAME_BYTES];
+    theirs.read_exact(&mut said).await.unwrap();
+    asked.abort();
+    said
 }
 
 async fn drain(response: http::Response<Body>) {

@@ -3,6 +3,7 @@
 //!
 //! `RADDLE_SOAK=1` makes it 2,000 connections for `SOAK_SECONDS` (300), and has the latency of others measured.
 
+mod apart;
 mod crowd;
 
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ use crate::harness::ports::free_port;
 use crate::harness::process;
 use crate::harness::soak::{is_soak, memory_bytes, soak_time};
 use crate::network::{Team, channel, draft};
-use crowd::Crowd;
+use apart::{Asked, Crowd, Wants};
 
 const MIB: u64 = 1 << 20;
 
@@ -43,7 +44,7 @@ const WINDOW: u64 = 128 << 10;
 const CONNECTION_BYTES: u64 = WINDOW + WINDOW / 2 + (64 << 10);
 
 /// What a node takes for itself: stacks and memories of guests, caches of blocks and pages of the log, threads.
-const OWN: u64 = 512;
+const OWN: u64 = 256;
 
 /// The node, those who may write, and where it is.
 struct Scene {
@@ -53,10 +54,10 @@ struct Scene {
 }
 
 /// The most memory that a node with these limits may take for `connections`: what it takes for itself, what all
-/// connections may have sent ahead, and thrice what may be under way: a message's buffer grows by doubling, and the
-/// allocator keeps some of what came and went.
+/// connections may have sent ahead, and twice what may be under way, since the allocator keeps some of what came and
+/// went.
 fn bytes_max(connections: u64) -> u64 {
-    OWN * MIB + connections * (WINDOW + CONNECTION_BYTES) + 3 * (SMALL + LARGE + DELIVER) * MIB
+    OWN * MIB + connections * (WINDOW + CONNECTION_BYTES) + 2 * (SMALL + LARGE + DELIVER) * MIB
 }
 
 /// How long a crowd goes on with `RADDLE_SOAK=1`.
@@ -90,6 +91,18 @@ impl Scene {
     /// The most memory that the node had at any time.
     fn peak_bytes(&self) -> u64 {
         memory_bytes(self.node.id(), "VmHWM")
+    }
+
+    /// Clients of the second organisation that want too much.
+    fn crowd(&self, wants: Wants) -> Crowd {
+        let seek = range(Place::Oldest, Place::Number(u64::MAX), true);
+        let seek = self.users[1].seek(&channel(), &seek, SystemTime::now()).unwrap();
+        Crowd::start(&Asked {
+            address: self.node.address.clone(),
+            seek: message(&seek).encode_to_vec(),
+            small: message(&envelope(&self.users[1])).encode_to_vec(),
+            wants,
+        })
     }
 
     /// Sends one envelope after the other until told that it is enough, on a thread of its own.
@@ -229,10 +242,10 @@ fn limits(connections: u64) -> String {
 async fn overload(connections: u64, time: Duration) -> [Did; 2] {
     let scene = Scene::start(&limits(connections)).await;
     let calm = scene.behaved(0, Duration::from_millis(10));
-    sleep(time.min(Duration::from_secs(30)) / 2).await;
+    sleep(time.min(Duration::from_secs(60)) / 2).await;
     let calm = calm.end().await;
-    let begin_within = time.min(Duration::from_secs(80)) / 10;
-    let crowd = Crowd::start(&scene.node.address, &scene.users[1], connections, begin_within);
+    let begin_within_ms = u64::try_from(time.as_millis()).unwrap().min(80_000) / 10;
+    let crowd = scene.crowd(Wants::Everything { connections, begin_within_ms });
     let client = scene.behaved(0, Duration::from_millis(10));
     sleep(time).await;
     let behaved = client.end().await;
@@ -293,7 +306,7 @@ async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
     // In turn, so that whatever else the machine does is in both.
     for _ in 0..rounds {
         for is_noisy in [false, true] {
-            let crowd = is_noisy.then(|| Crowd::one_organisation(&scene.node.address, &scene.users[1], PACE));
+            let crowd = is_noisy.then(|| scene.crowd(Wants::Envelopes { per_second: PACE }));
             let client = scene.behaved(0, Duration::from_millis(5));
             sleep(time).await;
             let did = client.end().await;
@@ -333,7 +346,7 @@ async fn a_node_whose_broker_is_away_and_whose_readers_do_not_read_ends_in_time_
     // Nobody listens there.
     let raddle = "Ordering: {channels: {demo: [\"127.0.0.1:1\"]}}\nLimits: {StopTime: 1s}\n";
     let mut scene = Scene::start(raddle).await;
-    let crowd = Crowd::start(&scene.node.address, &scene.users[1], 20, Duration::ZERO);
+    let crowd = scene.crowd(Wants::Everything { connections: 20, begin_within_ms: 0 });
     let client = scene.behaved(0, Duration::from_millis(10));
     sleep(Duration::from_secs(1)).await;
     let id = scene.node.id().to_string();
