@@ -102,6 +102,8 @@ struct Client {
     streams: AtomicUsize,
     /// Bytes that were sent to it and that it has not taken.
     bytes: AtomicUsize,
+    /// It has taken so much that its readers may go on.
+    taken: Notify,
 }
 
 /// Why a stream is not opened.

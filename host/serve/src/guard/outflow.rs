@@ -33,7 +33,8 @@ const CLIENT_SHARE: usize = 4;
 pub(super) struct Outflow {
     bytes: AtomicUsize,
     bytes_max: usize,
-    /// Some of it was taken, and somebody may go on.
+    /// There is room again, and one reader that waits for it may go on. It has the next one go on: a client's least
+    /// answer must not cost as many polls as there are readers.
     taken: Notify,
     reads: Arc<Semaphore>,
 }
@@ -65,6 +66,15 @@ impl Outflow {
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::SeqCst)
     }
+
+    fn has_room(&self) -> bool {
+        self.bytes() < self.bytes_max
+    }
+
+    /// What one client may hold.
+    fn share(&self) -> usize {
+        (self.bytes_max / CLIENT_SHARE).max(1)
+    }
 }
 
 // === impl Room ===
@@ -81,13 +91,24 @@ impl Room {
             return true;
         }
         Counters::add(&self.guard.counters.reads_waited);
+        let (outflow, client) = (&self.guard.outflow, &self.client);
         let waiting = async {
+            // Called by somebody who has room, and owes the call to the next one.
+            let mut is_called = false;
             loop {
-                let taken = self.guard.outflow.taken.notified();
-                if self.is_there() {
+                let (ours, all) = (client.taken.notified(), outflow.taken.notified());
+                if !self.client_has_room() {
+                    if std::mem::take(&mut is_called) {
+                        outflow.taken.notify_one();
+                    }
+                    ours.await;
+                } else if outflow.has_room() {
+                    outflow.taken.notify_one();
                     return;
+                } else {
+                    all.await;
+                    is_called = true;
                 }
-                taken.await;
             }
         };
         timeout(self.time_max(), waiting).await.is_ok()
@@ -134,9 +155,11 @@ impl Room {
     }
 
     fn is_there(&self) -> bool {
-        let (outflow, client) = (&self.guard.outflow, &self.client);
-        outflow.bytes() < outflow.bytes_max
-            && client.bytes.load(Ordering::SeqCst) < (outflow.bytes_max / CLIENT_SHARE).max(1)
+        self.guard.outflow.has_room() && self.client_has_room()
+    }
+
+    fn client_has_room(&self) -> bool {
+        self.client.bytes.load(Ordering::SeqCst) < self.guard.outflow.share()
     }
 }
 
@@ -150,12 +173,123 @@ impl AsRef<[u8]> for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let count = self.bytes.len();
-        self.guard.outflow.bytes.fetch_sub(count, Ordering::SeqCst);
-        self.client.bytes.fetch_sub(count, Ordering::SeqCst);
+        let (count, outflow, client) = (self.bytes.len(), &self.guard.outflow, &self.client);
+        outflow.bytes.fetch_sub(count, Ordering::SeqCst);
+        let held = client.bytes.fetch_sub(count, Ordering::SeqCst);
         if let Some(open) = &self.open {
             open.took(count, self.guard.now());
         }
-        self.guard.outflow.taken.notify_waiters();
+        if held >= outflow.share() && held - count < outflow.share() {
+            client.taken.notify_waiters();
+        }
+        if outflow.has_room() {
+            outflow.taken.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Wake, Waker},
+    };
+
+    use super::*;
+    use crate::guard::GuardLimits;
+
+    /// How often a future was woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Readers of one client that wait for room.
+    struct Waiting {
+        wakes: Arc<Wakes>,
+        readers: Vec<Pin<Box<dyn Future<Output = bool>>>>,
+    }
+
+    impl Waiting {
+        fn begin(room: &Room, count: usize) -> Self {
+            let reader = |room: Room| Box::pin(async move { room.wait().await }) as _;
+            let mut waiting =
+                Self { wakes: Arc::default(), readers: (0..count).map(|_| reader(room.clone())).collect() };
+            assert_eq!(waiting.go_on(), 0);
+            waiting
+        }
+
+        /// Polls those that wait, and gives how many have room now.
+        fn go_on(&mut self) -> usize {
+            let waker = Waker::from(Arc::clone(&self.wakes));
+            let before = self.readers.len();
+            self.readers
+                .retain_mut(|reader| reader.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            before - self.readers.len()
+        }
+
+        fn woken(&self) -> usize {
+            self.wakes.0.swap(0, Ordering::SeqCst)
+        }
+    }
+
+    fn guard() -> Arc<Guard> {
+        Guard::new(GuardLimits { deliver_bytes_max: 4000, ..GuardLimits::default() })
+    }
+
+    fn room(guard: &Arc<Guard>) -> Room {
+        Room::new(Arc::clone(guard), Arc::default())
+    }
+
+    fn bytes(count: usize) -> Bytes {
+        vec![0; count].into()
+    }
+
+    #[tokio::test]
+    async fn who_takes_a_little_wakes_nobody_as_long_as_there_is_no_room() {
+        let guard = guard();
+        let [holder, small, reader] = [(); 3].map(|()| room(&guard));
+        let held = holder.counted(bytes(4100), None);
+        let mut waiting = Waiting::begin(&reader, 50);
+        for _ in 0..10 {
+            drop(small.counted(bytes(20), None));
+        }
+        assert_eq!((waiting.woken(), waiting.go_on()), (0, 0));
+        drop(held);
+        assert_eq!(waiting.woken(), 1);
+        // Each has the next one go on.
+        assert_eq!(waiting.go_on(), 50);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_its_own_share_is_woken_by_it_and_keeps_back_nobody_else() {
+        let guard = guard();
+        let [full, other, holder] = [(); 3].map(|()| room(&guard));
+        let (own, held) = (full.counted(bytes(1000), None), holder.counted(bytes(3000), None));
+        let (mut full, mut other) = (Waiting::begin(&full, 3), Waiting::begin(&other, 1));
+        drop(held);
+        assert_eq!((full.woken(), other.woken()), (0, 1));
+        assert_eq!((full.go_on(), other.go_on()), (0, 1));
+        drop(own);
+        assert_eq!((full.woken(), full.go_on()), (3, 3));
+    }
+
+    #[tokio::test]
+    async fn who_was_called_and_has_no_share_any_more_calls_the_next_one() {
+        let guard = guard();
+        let [first, second, holder] = [(); 3].map(|()| room(&guard));
+        let held = holder.counted(bytes(4000), None);
+        let (mut waiting, mut next) = (Waiting::begin(&first, 1), Waiting::begin(&second, 1));
+        drop(held);
+        assert_eq!((waiting.woken(), next.woken()), (1, 0));
+        let own = first.counted(bytes(1000), None);
+        assert_eq!((waiting.go_on(), next.woken()), (0, 1));
+        assert_eq!(next.go_on(), 1);
+        drop(own);
+        assert_eq!((waiting.woken(), waiting.go_on()), (1, 1));
     }
 }
