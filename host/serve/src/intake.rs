@@ -1,8 +1,9 @@
 //! What all streams of a server may hold together.
 //!
 //! A message is charged from its first bytes, which announce its length, to its answer. One that cannot be paid for
-//! waits where it is: in the client and in HTTP/2's windows. Large messages have an account of their own, so that
-//! nobody who announces a few of them and sends nothing keeps back the small ones, which are nearly all.
+//! waits where it is: in the client and in HTTP/2's windows. No room is made for it, since nobody is told its length.
+//! Large messages have an account of their own, so that nobody who announces a few of them and sends nothing keeps back
+//! the small ones, which are nearly all.
 
 use std::{
     collections::VecDeque,
@@ -304,6 +305,8 @@ impl Body for ChargedBody {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::future::poll_fn;
 
     use http_body_util::StreamBody;

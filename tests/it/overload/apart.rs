@@ -5,7 +5,7 @@
 //! node's writes.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::setsid;
@@ -84,7 +84,7 @@ fn be_crowd(asked: &str) {
     let _ = fs::write("/proc/self/autogroup", "19");
     let at_work = crowd::AtWork::start(&serde_json::from_str(asked).unwrap());
     io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    writeln!(io::stdout(), "{MARK}{}", serde_json::to_string(&at_work.end()).unwrap()).unwrap();
+    println!("{MARK}{}", serde_json::to_string(&at_work.end()).unwrap());
 }
 
 #[test]
