@@ -307,9 +307,8 @@ impl Body for ChargedBody {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::future::poll_fn;
-
-    use http_body_util::StreamBody;
+    use futures_util::FutureExt as _;
+    use http_body_util::{BodyExt as _, StreamBody};
 
     use super::*;
 
@@ -339,13 +338,7 @@ mod tests {
             let mut body = ChargedBody::new(inner, accounts, charges.clone());
             let (mut read, mut waits_at) = (Vec::new(), Vec::new());
             loop {
-                let frame = poll_fn(|context| {
-                    Poll::Ready(match Pin::new(&mut body).poll_frame(context) {
-                        Poll::Ready(frame) => Some(frame),
-                        Poll::Pending => None,
-                    })
-                });
-                match frame.await {
+                match body.frame().now_or_never() {
                     Some(Some(frame)) => read.extend(frame.unwrap().into_data().unwrap()),
                     Some(None) => break,
                     None => {

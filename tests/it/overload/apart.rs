@@ -1,4 +1,5 @@
-//! A crowd in a process of its own, which stands back behind all others.
+//! A crowd in a process of its own, which stands back behind all others: those who want too much of a node do not run
+//! on its processors elsewhere.
 //!
 //! A thread's low priority counts within its session alone, where the system has sessions share the processors (Linux's
 //! autogroups). In the session of the test a crowd would be what keeps the system's own threads from completing the

@@ -174,14 +174,15 @@ impl One {
 
     /// Does its part once; none if the node does not let it.
     async fn go(&self, number: u64) -> Option<()> {
+        if number % 5 == 4 {
+            return self.crumble(number).await;
+        }
         let channel = self.connect(number).await?;
         match number % 5 {
             0 => {
-                let announced = u32::try_from(LARGE).ok()?.to_be_bytes();
-                let prefix = Bytes::from([&[0], &announced[..]].concat());
                 let parts = stream::iter(vec![self.part.clone(); LARGE / PART]);
-                let answered =
-                    self.post(&channel, "Broadcast", stream::once(async { prefix }).chain(parts)).await?;
+                let parts = stream::once(async { large(&[]) }).chain(parts);
+                let answered = self.post(&channel, "Broadcast", parts).await?;
                 self.counts.add(0);
                 let _ = timeout(STAY, drain(answered)).await;
             }
@@ -197,25 +198,28 @@ impl One {
                 self.counts.add(2);
                 sleep(STAY).await;
             }
-            3 => {
-                let announced = u32::try_from(LARGE).ok()?.to_be_bytes();
-                let prefix = Bytes::from([&[0], &announced[..], &[7; 1000]].concat());
-                let half = stream::once(async { prefix }).chain(stream::pending());
+            _ => {
+                let half = stream::once(async { large(&[7; 1000]) }).chain(stream::pending());
                 let answered = self.post(&channel, "Broadcast", half).await?;
                 self.counts.add(3);
                 let _ = timeout(STAY, drain(answered)).await;
             }
-            _ => {
-                let mut socket = socket(number)?.connect(self.node).await.ok()?;
-                self.counts.add(4);
-                for some in self.crumbs.chunks(CRUMBS_BYTES) {
-                    socket.write_all(some).await.ok()?;
-                    sleep(STAY.div_f64((self.crumbs.len() / CRUMBS_BYTES) as f64)).await;
-                }
-                // What it says is none of this client's business.
-                let _ = timeout(STAY, socket.read_to_end(&mut Vec::new())).await;
-            }
         }
+        Some(())
+    }
+
+    /// Sends what `crumbs` gives, for as long as it is let.
+    async fn crumble(&self, number: u64) -> Option<()> {
+        let socket = TcpSocket::new_v4().ok()?;
+        socket.bind((local(number), 0).into()).ok()?;
+        let mut socket = socket.connect(self.node).await.ok()?;
+        self.counts.add(4);
+        for some in self.crumbs.chunks(CRUMBS_BYTES) {
+            socket.write_all(some).await.ok()?;
+            sleep(STAY.div_f64((self.crumbs.len() / CRUMBS_BYTES) as f64)).await;
+        }
+        // What it is told is none of this client's business.
+        let _ = timeout(STAY, socket.read_to_end(&mut Vec::new())).await;
         Some(())
     }
 
@@ -261,12 +265,6 @@ fn local(number: u64) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, u8::try_from(2 + number % 4).unwrap()).into()
 }
 
-fn socket(number: u64) -> Option<TcpSocket> {
-    let socket = TcpSocket::new_v4().ok()?;
-    socket.bind((local(number), 0).into()).ok()?;
-    Some(socket)
-}
-
 /// What a client says that sends a large envelope byte by byte, a frame each, as far as it may before it is answered.
 /// Made once: to make it takes a client several times as long as it takes a node to read it.
 ///
@@ -275,12 +273,10 @@ async fn crumbs(address: &str) -> Vec<u8> {
     let (ours, mut theirs) = duplex(CRUMBS_BYTES);
     let mut ours = Some(TokioIo::new(ours));
     let connector = service_fn(move |_| ready(ours.take().ok_or_else(|| io::Error::other("one connection"))));
-    let channel = Endpoint::from_shared(address.to_owned()).unwrap().connect_with_connector_lazy(connector);
-    let announced = u32::try_from(LARGE).unwrap().to_be_bytes();
-    let prefix = Bytes::from([&[0], &announced[..]].concat());
-    let frames = stream::once(async { prefix }).chain(stream::repeat(Bytes::from_static(&[7])));
+    let mut channel =
+        Endpoint::from_shared(address.to_owned()).unwrap().connect_with_connector_lazy(connector);
+    let frames = stream::once(async { large(&[]) }).chain(stream::repeat(Bytes::from_static(&[7])));
     let request = request(address, "Broadcast", frames).unwrap();
-    let mut channel = channel;
     let asked = tokio::spawn(async move {
         std::future::poll_fn(|context| channel.poll_ready(context)).await.unwrap();
         channel.call(request).await
@@ -293,6 +289,12 @@ async fn crumbs(address: &str) -> Vec<u8> {
 
 async fn drain(response: http::Response<Body>) {
     let _ = response.into_body().collect().await;
+}
+
+/// How a large envelope begins.
+fn large(first: &[u8]) -> Bytes {
+    let length = u32::try_from(LARGE).unwrap().to_be_bytes();
+    [&[0], &length[..], first].concat().into()
 }
 
 /// A message as gRPC sends it.
