@@ -47,6 +47,16 @@ fn what_is_written_is_read() {
     assert_eq!(batch_policy().key(), "raddle.batch-policy");
 }
 
+/// The policy's text that carries [`filter`], made without this program. Channels have such texts in their blocks.
+const OF_THE_FIRST_RELEASE: &str = "\
+     raddle.1:4+LKy9fNzc9LSawsFmI11DPSM5ZgVGDU4DJi42JMFGI0BNFJQoxGFi/YHRoaWLwULs+6muXDrGxwakdfUPnm2be\
+     uPly7Lnu7n2mo83/dhmmMikF8DInFuQrJ+bkF+XmpeSUA";
+
+#[test]
+fn what_was_carried_once_is_read_for_ever() {
+    assert_eq!(decode(KEY, &policy_of(OF_THE_FIRST_RELEASE)), Ok(filter()));
+}
+
 #[test]
 fn a_component_of_a_mebibyte_that_nothing_shrinks_fits() {
     let mut state = 1_u32;
