@@ -26,6 +26,8 @@ mod report;
 mod send;
 mod settings;
 mod start;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::process::ExitCode;

@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", requires = "msp_id")]
     msp_dir: Option<PathBuf>,
     /// Print a line for each block, and for each record that is left out
-    #[arg(long)]
+    #[arg(short, long)]
     verbose: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR|FILE")]
     cases: Option<PathBuf>,
     /// Print what the module logs, of every case
-    #[arg(long)]
+    #[arg(short, long)]
     verbose: bool,
 }
 
