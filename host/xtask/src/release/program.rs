@@ -30,6 +30,8 @@ pub fn build(shell: &Shell<'_>, target: &Path, features: &str) -> anyhow::Result
     let mut command = shell.cargo(&arguments);
     command.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", &flags.rust);
     command.env("CFLAGS", &flags.c).env("CXXFLAGS", &flags.c);
+    // C code writes the time at which it was compiled into itself: compilers take this one.
+    command.env("SOURCE_DATE_EPOCH", "0");
     let (status, _) = shell.run(&mut command)?;
     ensure!(status.success(), "the program was not built");
     Ok(target.join("release").join(NAME))
