@@ -26,8 +26,10 @@ pub fn build(shell: &Shell<'_>, target: &Path, features: &str) -> anyhow::Result
         (&crates::registry(shell.root)?, "/crates"),
         (&target, "/target"),
     ]);
-    let arguments = ["build", "--release", "--locked", "--bin", NAME, "--features", features];
-    let mut command = shell.cargo(&arguments);
+    // The linker makes the program's build id of its symbols, too, where they are still there; and these have paths.
+    let without_symbols = ["--", "-Cstrip=symbols"];
+    let arguments = ["rustc", "--release", "--locked", "--bin", NAME, "--features", features];
+    let mut command = shell.cargo(&[&arguments[..], &without_symbols].concat());
     command.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", &flags.rust);
     command.env("CFLAGS", &flags.c).env("CXXFLAGS", &flags.c);
     // C code writes the time at which it was compiled into itself: compilers take this one.
