@@ -12,8 +12,8 @@
 //! | `THIRD-PARTY-LICENSES`, `RUST-STANDARD-LIBRARY-LICENSES.html` | under which terms |
 //! | `SHA256SUMS` | of all other files; `sha256sum --check SHA256SUMS` |
 //!
-//! Nothing in it tells the day or the machine: paths and times are taken out of the program. The same compilers make the
-//! same bytes wherever they do; with others, the program's differ, and those of the papers that name its sum.
+//! Nothing in it tells the day or the machine: paths and times are taken out of the program. The same compilers make
+//! the same bytes wherever they do; with others, the program's differ, and those of the papers that name its sum.
 
 mod bom;
 mod crates;
