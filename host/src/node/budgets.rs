@@ -7,6 +7,10 @@
 //! meanwhile all that claims to be from it is refused by that claim. A liar gets a refusal that is due to somebody
 //! else.
 //!
+//! Each refusal ends a stream, and whoever tries again at once opens the next one: that costs a node more than a
+//! signature check, and many who do so together stand before all others. So the refusals of a closed organisation are
+//! given one after the other, and its clients come one after the other.
+//!
 //! A budget holds for an organisation *on a channel*: MSP ids are names that the admins of a channel choose, and those
 //! of one channel must not use up what others have on another. Config updates are not charged, so that no budget keeps
 //! admins out; nor is what is judged once more, which was acknowledged.
@@ -27,6 +31,12 @@ use crate::config::{Budget, Budgets};
 
 /// Bytes are counted in units of so many, rounded up: rates of gigabytes still are whole nanoseconds for each.
 const UNIT_BYTES: u64 = 64;
+
+/// How far apart the refusals of a closed organisation are.
+const REFUSALS_APART: Duration = Duration::from_millis(2);
+
+/// The longest that a refusal is held back for that.
+const HOLD_MAX: Duration = Duration::from_millis(500);
 
 /// Who has no account of their own: the policy for writers asks nobody's signature.
 const NOBODY: &str = "";
@@ -61,6 +71,15 @@ pub struct OverBudget {
     pub wait: Duration,
 }
 
+/// A refusal that is given some time from now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// What is said then.
+    pub over: OverBudget,
+    /// How long it is held back: at most half a second, and nothing for who is refused once in a while.
+    pub hold: Duration,
+}
+
 /// What an organisation has sent to a channel, since the node was started.
 #[derive(Debug, Default)]
 pub struct Spent {
@@ -92,6 +111,8 @@ struct Account<C: Clock> {
     is_own: bool,
     /// Nanoseconds since the channel was started until which nothing is taken, and for which budget's sake.
     closed: RwLock<Option<(Duration, Meter)>>,
+    /// Nanoseconds since the channel was started before which no further refusal is given.
+    next_refusal: AtomicU64,
     spent: Arc<Spent>,
 }
 
@@ -153,16 +174,18 @@ impl<C: Clock + Clone> Accounts<C> {
     /// # Errors
     ///
     /// It is. Nobody was charged.
-    pub fn look(&self, claimed: &str) -> Result<(), OverBudget> {
+    pub fn look(&self, claimed: &str) -> Result<(), Closed> {
         let Some(account) = self.find(claimed) else { return Ok(()) };
         let Some((until, meter)) = *account.closed.read().unwrap_or_else(PoisonError::into_inner) else {
             return Ok(());
         };
-        match until.checked_sub(self.now()).filter(|wait| !wait.is_zero()) {
+        let now = self.now();
+        match until.checked_sub(now).filter(|wait| !wait.is_zero()) {
             None => Ok(()),
             Some(wait) => {
                 account.spent.while_closed.fetch_add(1, Ordering::Relaxed);
-                Err(self.over(claimed, &account, meter, wait))
+                let hold = account.hold(now);
+                Err(Closed { over: self.over(claimed, &account, meter, wait.saturating_sub(hold)), hold })
             }
         }
     }
@@ -237,6 +260,7 @@ impl<C: Clock + Clone> Account<C> {
             bytes: rate(bytes_per_second, UNIT_BYTES),
             is_own: own.is_some(),
             closed: RwLock::default(),
+            next_refusal: AtomicU64::default(),
             spent: Arc::default(),
         }
     }
@@ -246,6 +270,16 @@ impl<C: Clock + Clone> Account<C> {
             Meter::Envelopes => self.envelopes.as_ref(),
             Meter::Bytes => self.bytes.as_ref(),
         }
+    }
+
+    /// Takes the next place among the refusals that are given, and says how far away it is.
+    fn hold(&self, now: Duration) -> Duration {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let (now, latest) = (nanoseconds(now), nanoseconds(now.saturating_add(HOLD_MAX)));
+        let place = |next: u64| next.clamp(now, latest);
+        let behind = |next| Some(place(next).saturating_add(nanoseconds(REFUSALS_APART)));
+        let next = self.next_refusal.fetch_update(Ordering::Relaxed, Ordering::Relaxed, behind);
+        Duration::from_nanos(place(next.unwrap_or_else(|next| next)) - now)
     }
 
     /// What is more than can ever be saved up costs all that can: a large envelope is not shut out for good.
@@ -342,7 +376,7 @@ mod tests {
         assert_eq!(accounts.look("Org1MSP"), Ok(()), "nobody was refused yet");
         let over = accounts.charge(Some("Org1MSP"), 1).unwrap_err();
         for _ in 0..1000 {
-            assert_eq!(accounts.look("Org1MSP"), Err(over.clone()));
+            assert!(accounts.look("Org1MSP").is_err());
         }
         assert_eq!(accounts.look("Org2MSP"), Ok(()));
         clock.advance(over.wait);
@@ -353,6 +387,27 @@ mod tests {
             (name.as_str(), counted.map(|it| it.load(Ordering::Relaxed))),
             ("Org1MSP", [10, 10, 1, 1000])
         );
+    }
+
+    #[test]
+    fn a_closed_organisation_is_refused_at_a_pace_and_nobody_waits_longer_than_the_most() {
+        let (clock, accounts) = accounts((1, 0), None);
+        accounts.charge(Some("Org1MSP"), 1).unwrap();
+        let over = accounts.charge(Some("Org1MSP"), 1).unwrap_err();
+        let look = || accounts.look("Org1MSP").unwrap_err();
+        assert_eq!(look(), Closed { over: over.clone(), hold: Duration::ZERO });
+        let second = look();
+        assert_eq!((second.hold, second.over.wait), (REFUSALS_APART, over.wait - REFUSALS_APART));
+        assert_eq!(look().hold, 2 * REFUSALS_APART);
+        clock.advance(2 * REFUSALS_APART);
+        assert_eq!(look().hold, REFUSALS_APART, "places are as far apart, whenever they are taken");
+        clock.advance(2 * REFUSALS_APART);
+        assert_eq!(look().hold, Duration::ZERO, "all have had theirs");
+        let held: Vec<_> = (0..1000).map(|_| look().hold).collect();
+        assert_eq!(held.iter().max(), Some(&HOLD_MAX));
+        assert_eq!(held.iter().filter(|hold| **hold < HOLD_MAX).count(), 249);
+        clock.advance(over.wait);
+        assert_eq!(accounts.look("Org1MSP"), Ok(()));
     }
 
     #[test]

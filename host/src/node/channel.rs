@@ -18,11 +18,11 @@ use raddle_serve::channels::{
     Admitted, BoxFuture, BroadcastChannel, Detail, Failure, NotTaken, Received, Refusal, RefusalStatus,
 };
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::answers;
 use super::board::{Board, Doing};
-use super::budgets::{Accounts, Spent};
+use super::budgets::{Accounts, Closed, Spent};
 use super::config::ConfigMaker;
 use super::denial;
 use super::judge::EnvelopeJudge;
@@ -215,9 +215,12 @@ impl BroadcastChannel for Channel {
             return Box::pin(async { Err(refusal.into()) });
         }
         if let Some(claimed) = claimed_organisation(&received)
-            && let Err(over) = self.accounts.look(&claimed)
+            && let Err(Closed { over, hold }) = self.accounts.look(&claimed)
         {
-            return Box::pin(async move { Err(answers::over_budget(&over)) });
+            return Box::pin(async move {
+                sleep(hold).await;
+                Err(answers::over_budget(&over))
+            });
         }
         let (usage, accounts) = (Arc::clone(&self.usage), Arc::clone(&self.accounts));
         let (board, state) = (Arc::clone(&self.board), self.log.state(&self.id));

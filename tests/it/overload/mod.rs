@@ -291,9 +291,9 @@ async fn a_crowd_that_wants_too_much_costs_bounded_memory_and_nothing_acknowledg
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
-    const PER_SECOND: u32 = 50;
-    // Somewhat more than the hundred times that are to be shown: some of the time goes for connecting.
-    const PACE: u64 = 110 * PER_SECOND as u64;
+    const PER_SECOND: u32 = 4;
+    // More than the node lets them ask for: each of them asks again as soon as it is refused.
+    const PACE: u64 = 5500;
     let raddle = format!(
         "Ordering: {{kafka: local}}\nForkWatch: {{Enabled: false}}\n\
          Budgets: {{Burst: 1s, Organisations: {{Org2MSP: {{EnvelopesPerSecond: {PER_SECOND}}}}}}}\n"
@@ -332,6 +332,9 @@ async fn an_organisation_far_over_its_budget_is_held_and_the_others_are_not() {
     // On a machine that does something else, too, a crowd that stands back asks for less.
     let (times, budget) = (if is_soak() { 100 } else { 5 }, u64::from(PER_SECOND * rounds) * time.as_secs());
     assert!(asked >= times * budget, "{asked} were asked for, where the budget was {budget}");
+    // They are answered 2 ms apart, but for some that are refused behind their signature check; and they begin early.
+    let answered = u64::from(rounds) * (time.as_secs() + 2) * 600;
+    assert!(asked <= answered, "{asked} were asked for, and {answered} at most are answered");
     assert!(noisy.refused.is_empty() && quiet.refused.is_empty(), "{:?}", noisy.refused);
     for did in [&quiet, &noisy] {
         scene.all_are_there(&did.acknowledged).await;
