@@ -95,7 +95,7 @@ fn name(command: &Command) -> String {
 }
 
 fn quoted(word: &str) -> String {
-    if word.contains([' ', '*', '$']) { format!("'{word}'") } else { word.to_owned() }
+    if word.is_empty() || word.contains([' ', '*', '$']) { format!("'{word}'") } else { word.to_owned() }
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
         command.env("RUSTDOCFLAGS", "-D warnings").env_remove("X");
         assert_eq!(shell.display(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
         let below = Shell { root: Path::new("/"), dir: "usr" };
-        assert_eq!(below.display(&below.command("go", &["vet"])), "cd usr && go vet");
+        assert_eq!(below.display(&below.command("go", &["vet", ""])), "cd usr && go vet ''");
     }
 
     #[test]
