@@ -8,7 +8,7 @@ mod ports;
 mod process;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use chromium::Browser;
 use ports::free_port;
@@ -39,11 +39,19 @@ fn the_page_shows_what_the_node_does_while_it_does_it() {
     browser.wait_for(&format!("{TEXT}.includes('none since the start')"));
     assert_eq!(browser.value("document.getElementById('health').textContent"), "well");
 
-    // It changes by itself while envelopes come.
-    let height = "Number(document.querySelector('#channels dd').textContent)";
-    let before = browser.value(height).as_u64().unwrap();
-    assert!(raddle(folder.path(), &["send", "hello", "--wait"]));
-    browser.wait_for(&format!("{height} > {before}"));
+    // It changes by itself while load runs, again and again, and says that it is over.
+    let [height, rate] =
+        [0, 1].map(|n| format!("Number(document.querySelectorAll('#channels dd')[{n}].textContent)"));
+    let mut load = Command::new(env!("CARGO_BIN_EXE_raddle"));
+    load.args(["load", "--rate", "150", "--warm-up", "0s", "--duration", "5m", "--in-flight", "8"]);
+    let mut load = load.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
+    for _ in 0..3 {
+        let before = browser.value(&height).as_u64().unwrap();
+        browser.wait_for(&format!("{height} > {before} && {rate} > 0"));
+    }
+    load.kill().unwrap();
+    load.wait().unwrap();
+    browser.wait_for(&format!("{rate} === 0"));
 
     // What a module says is text, whatever it is.
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest-filters/dist/hostile/filter-refuses.wasm");

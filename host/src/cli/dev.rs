@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::dev_settings::{self, DevSettings};
 use super::logging::Log;
-use super::{Code, Exit, Failure, compile_worker, files, logging, output, program};
+use super::{Code, Exit, Failure, compile_worker, files, logging, output, program, runtime};
 use crate::client::{Admin, ClientConfig};
 use crate::config;
 use crate::identity::Signer;
@@ -85,11 +85,7 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
 /// Runs until it is told to stop; answers how the process ends.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let log = logging::start(arguments.verbose);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
-    })?;
-    runtime.block_on(serve(arguments, log))
+    runtime::start()?.block_on(serve(arguments, log))
 }
 
 async fn serve(arguments: &Arguments, log: Arc<Log>) -> Result<ExitCode, Failure> {

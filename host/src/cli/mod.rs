@@ -23,6 +23,7 @@ mod progress;
 mod refusal;
 mod replay;
 mod report;
+mod runtime;
 mod send;
 mod settings;
 mod start;

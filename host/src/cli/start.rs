@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::dev::Stop;
 use super::output::Output;
 use super::settings::ConfigFolder;
-use super::{Code, Exit, Failure, as_orderer, compile_worker, logging};
+use super::{Code, Exit, Failure, as_orderer, compile_worker, logging, runtime};
 use crate::config::Settings;
 use crate::logs::Mapping;
 use crate::node::{Channel, Doing, Halt, NoObserver, NodeSettings};
@@ -55,10 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Ok(prepared) if problems.0.is_empty() => prepared,
         other => return Err(prepare::failure(problems, other.err().unwrap_or_default())),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
-    })?;
+    let runtime = runtime::start()?;
     let ended = runtime.block_on(serve(&settings, prepared));
     // What has not ended by now is killed with the process: nothing that was acknowledged depends on it.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -16,7 +16,7 @@ use raddle_serve::server::ServerSettings;
 use tokio::time::timeout;
 
 use super::report::{emphasis, table};
-use super::{Code, Exit, Failure, compile_worker, program};
+use super::{Code, Exit, Failure, compile_worker, program, runtime};
 use crate::client::{Client, Patience};
 use crate::load::cpu;
 use crate::logs::Mapping;
@@ -31,11 +31,7 @@ const ACT_MAX: Duration = Duration::from_secs(120);
 
 /// Tells the story.
 pub fn run() -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(Code::Sandbox, Exit::Failed, format!("there are no threads for the network: {error}"))
-    })?;
-    runtime.block_on(story())?;
+    runtime::start()?.block_on(story())?;
     chapter("Beside Fabric");
     recorded::compare()?;
     let program = program();
