@@ -376,7 +376,10 @@ mod tests {
         assert_eq!(accounts.look("Org1MSP"), Ok(()), "nobody was refused yet");
         let over = accounts.charge(Some("Org1MSP"), 1).unwrap_err();
         for _ in 0..1000 {
-            assert!(accounts.look("Org1MSP").is_err());
+            let Closed { over: told, hold } = accounts.look("Org1MSP").unwrap_err();
+            // What it says is the same but for how long is left when it is said.
+            assert_eq!(told.wait, over.wait.saturating_sub(hold));
+            assert_eq!(OverBudget { wait: over.wait, ..told }, over);
         }
         assert_eq!(accounts.look("Org2MSP"), Ok(()));
         clock.advance(over.wait);
